@@ -252,13 +252,15 @@ class World:
             self.hub.notify([(promise, rejected, body, self._fresh(slots))])
 
     def _fresh(self, slots: list[str]) -> list[str]:
-        """The names that the kernel gives to things in a delivery: a settled promise has a new one."""
+        """The names that the kernel gives to things in a delivery; what was given up has a new one."""
         found = []
         for slot in slots:
             name = slot
             if slot in self.retired:
                 name = self.promise()
                 self.settled[name] = self.settled[slot]
+            elif slot in self.dropped:
+                name = self.object(self.objects[slot])
             found.append(name)
         return found
 

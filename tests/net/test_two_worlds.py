@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from swingset import net
 from swingset.net.values import Failure, Ref
 from tests.net.bench import Network, World
 
@@ -32,6 +35,19 @@ class Two:
     def value(self, promise: str) -> Any:
         self.network.run()
         return self.here.outcome(promise)
+
+
+def test_each_module_imports_those_before_it() -> None:
+    """The list of modules is whole, and its order is one in which they can be put together."""
+    folder = Path(net.__file__).parent
+    before: set[str] = set()
+    for module in net.MODULES:
+        for node in ast.parse((folder / f"{module}.py").read_text()).body:  # not what checkers alone import
+            if isinstance(node, ast.ImportFrom) and node.level:
+                names = [node.module] if node.module else [alias.name for alias in node.names]
+                assert before >= set(names), (module, names)
+        before.add(module)
+    assert before >= {path.stem for path in folder.glob("*.py")} - {"__init__", "vat"}
 
 
 @pytest.fixture(params=["goblins", "endo", "swingset"])

@@ -222,7 +222,7 @@ class Cells:
         if row is None or row["state"] or row.get("embargo") is None:
             return
         name = row["embargo"]
-        self._finish(cell, {**row, "embargo": None}, False, Ref(name))
+        self._finish(cell, row, False, Ref(name))
         self._core.names.unuse(name)
 
     def _finish(self, cell: str, row: dict[str, Any], rejected: bool, value: Any) -> None:
@@ -235,8 +235,8 @@ class Cells:
             self._core.names.use(slot)
         name, sinks, by = row["name"], row["sinks"], row["by"]
         state = REJECTED if rejected else FULFILLED
-        done = {"body": body, "slots": slots, "state": state, "name": None, "sinks": [], "by": ["own"]}
-        self._put(cell, {**row, **done})
+        # Of a new row, because the value may mention the cell.
+        self.change(cell, body=body, slots=slots, state=state, name=None, sinks=[], by=["own"], embargo=None)
         if name is not None:
             self._core.batch.drop(f"p.{name}")
             if by[0] != "local":
@@ -262,7 +262,7 @@ class Cells:
         for slot in slots:
             self._core.names.use(slot)
         self._core.batch.put(f"w.{cell[1:]}.{row['held']:08d}", [body, slots, result])
-        self._put(cell, {**row, "held": row["held"] + 1})
+        self.change(cell, held=row["held"] + 1)  # of a new row, because the message may mention the cell
 
     def pipeline(self, cell: str) -> None:
         """Another settles the cell from now on: send what waited for it on."""

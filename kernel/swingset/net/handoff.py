@@ -5,8 +5,8 @@ The receiver shows it to the exporter, signed once more, and gets the object. No
 signatures are by session keys that the others know. A gift waits for its receiver, or the receiver for the
 gift, whichever comes first; both are limited in number and in age.
 
-A certificate names a location, so only a session whose location is proved is given away. Others are served
-by passing messages on.
+A certificate names a location, so nothing is given away of a peer that only says where it is. Its objects are
+served by passing messages on.
 
 Rows: `g.SESSION.ID` is a gift that waits, `[name, age]`; `v.SESSION.ID` a withdrawal that waits, `[cell,
 age]`; `h.C.COUNT` a count that a receiver has used on a connection.
@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import keys, locators, syrup
+from .sessions import is_trusted
 from .values import Failure, Malformed, Record, Ref, Refused, Symbol, kind_of
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Handoff:
         if not (sessions.is_live(exporter) and sessions.is_live(conn)):
             return None
         theirs, ours = sessions.live(conn), sessions.live(exporter)
-        if not ours["proven"] or sessions.peer_of(conn) == sessions.peer_of(exporter):
+        if not is_trusted(ours) or sessions.peer_of(conn) == sessions.peer_of(exporter):
             return None
         gift = wire.random()
         found = locators.parse_uri(ours["peer"])

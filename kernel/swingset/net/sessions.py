@@ -1,12 +1,12 @@
 """Sessions: how one begins, what it may use, and how it ends.
 
 A connection carries one session. Both sides send `op:start-session` with a key made for it, and with their
-location, signed by that key; then either may send. At most one live session per peer counts: a peer whose
-location the netlayer has not proved never displaces one whose location it has, so nobody can take another's
-place by saying its name. If both sides dial at once, the connection whose dialler has the lower public
-identifier is aborted.
+location, signed by that key; then either may send. At most one live session per peer counts. It is one that
+this side has dialled, or whose location the netlayer has proved: who dials in and merely says a name takes
+nobody's place, and gets nothing that is meant for the peer of that name. If both sides dial at once, the
+connection whose dialler has the lower public identifier is aborted.
 
-Rows: `s.C` is a connection's session, `l.PEER` the connection of a peer's live and proven session, `d.PEER`
+Rows: `s.C` is a connection's session, `l.PEER` the connection of the session that counts for a peer, `d.PEER`
 the connection on which a peer is being dialled, `b.ID` the connection by the session's identifier.
 """
 
@@ -165,7 +165,7 @@ class Sessions:
         more = {"state": "live", "peer": locators.uri(locator), "theirs": theirs.hex(), "session": identifier}
         self._put(conn, {**row, **more})
         self._core.batch.put(f"b.{identifier}", conn)
-        if row["proven"]:
+        if is_trusted(row):
             self._core.batch.put(f"l.{locator.peer}", conn)
         self._tell("began", conn, locator.peer, "")
         self._core.reaching.arrived(conn, locator.peer)
@@ -271,6 +271,11 @@ class Sessions:
     def peer_of(self, conn: str) -> str:
         """What identifies the peer of a session that has begun."""
         return _peer(self.live(conn)["peer"]).peer
+
+
+def is_trusted(row: dict[str, Any]) -> bool:
+    """Whether a session stands for its peer: this side dialled it, or the netlayer has proved where it is."""
+    return bool(row["outgoing"] or row["proven"])
 
 
 def _peer(uri: str) -> locators.Locator:
