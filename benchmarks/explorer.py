@@ -3,10 +3,15 @@
 Worlds of 60, 5,000 and 50,000 objects are looked at first, after a cell, and by a search. A world of 100,000
 cranks has its timeline made, zoomed into and extended by a step, and is looked back on. Times are those of
 the processor, because other work on the machine doubles the others. The bytes are those of an answer as JSON.
+
+The same worlds are then used in a notebook with an open panel: what the first picture, a step and a cell cost
+more than without it, and how many bytes each sends to the page.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import random
@@ -19,12 +24,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from IPython.core.interactiveshell import InteractiveShell
+
 import swingset
 from swingset.guest.sending.eventual import E
+from swingset_nb import extension
+from swingset_nb.explorer import Explorer
 
 OBJECTS, CRANKS, LOOKS = (60, 5_000, 50_000), 100_000, 40
 FIRST_MS, CELL_MS, SEARCH_MS, MEDIAN_MS, WORST_MS = 1_000, 50, 300, 300, 2_000
-FIRST_BYTES, ZOOM_BYTES = 60_000, 20_000
+FIRST_BYTES, ZOOM_BYTES, STEP_BYTES = 60_000, 20_000, 20_000
+ROUNDS = 15
 
 BANK = """
 from swingset.vat import durable, remotable
@@ -109,6 +119,64 @@ def objects(count: int) -> None:
         held_to(f"a search in {count:,} objects, ms", found, SEARCH_MS)
 
 
+def panels(count: int) -> None:
+    """The same world in a notebook: what an open panel costs, and what it sends."""
+    sent: list[int] = []
+
+    def send(message: Any, buffers: object = None) -> None:
+        sent.append(len(json.dumps(message.get("state", {}), separators=(",", ":")).encode()))
+
+    def spent(act: Callable[[], Any]) -> tuple[float, int]:
+        sent.clear()
+        return took(act)[0], sum(sent)
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        shell: Any = InteractiveShell()
+        extension.load(shell)
+        notebook = shell._swingset_nb.notebook
+        shell.run_cell("%swingset open large.world --worker local")
+        shell.run_cell("%%vat bank\n" + BANK)
+        shell.run_cell(
+            f"held = []\nfor n in range(0, {count}, 500):\n"
+            f"    held += await E(bank).open_purses(n, min(500, {count} - n))\n"
+            "purse = held[0]"
+        )
+        cell = "await E(purse).deposit(1)"
+        for _ in range(3):
+            shell.run_cell(cell)
+        alone = [took(lambda: shell.run_cell(cell))[0] for _ in range(ROUNDS)]
+        panel = Explorer(notebook)
+        panel._send = send
+        first, picture = spent(panel.refresh)
+        panel._hear(
+            panel, {"kind": "pick", "subject": notebook.world.session.kref_of(shell.user_ns["purse"])}, []
+        )
+        notebook.panels.append(panel)
+        beside = [spent(lambda: shell.run_cell(cell)) for _ in range(ROUNDS)]
+        shell.run_cell("%swingset pause")
+        shell.run_cell("; ".join(["E(purse).deposit(1)"] * ROUNDS) + "; None")
+        steps = [spent(lambda: panel._hear(panel, {"kind": "step"}, [])) for _ in range(ROUNDS)]
+        assert panel.error == ""
+        extension.unload(shell)
+    more = statistics.median(ms for ms, _ in beside) - statistics.median(alone)
+    step = statistics.median(ms for ms, _ in steps)
+    cell_bytes, step_bytes = (max(size for _, size in found) for found in (beside, steps))
+    print(
+        f"{count:>7,} objects, an open panel: first picture {first:,.0f} ms, {picture:,} bytes; a cell"
+        f" {more:,.0f} ms more than {statistics.median(alone):,.0f}, {cell_bytes:,} bytes; a step"
+        f" {step:,.0f} ms, {step_bytes:,} bytes"
+    )
+    held_to(f"the first picture in the panel of {count:,} objects, ms", first, FIRST_MS)
+    held_to(f"the bytes of a cell at {count:,} objects", cell_bytes, STEP_BYTES)
+    held_to(f"the bytes of a step at {count:,} objects", step_bytes, STEP_BYTES)
+    if count <= 5_000:
+        held_to(f"a cell beside the panel of {count:,} objects, more ms", more, CELL_MS)
+
+
 def cranks(count: int) -> None:
     """A world of so many cranks in a file, each message a commit."""
     with tempfile.TemporaryDirectory() as folder:
@@ -160,6 +228,8 @@ def main() -> int:
     scale = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     for count in OBJECTS:
         objects(max(count // scale, 10))
+    for count in OBJECTS:
+        panels(max(count // scale, 10))
     cranks(CRANKS // scale)
     for words in _missed:
         print(f"MISSED {words}")

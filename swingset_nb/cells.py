@@ -9,7 +9,8 @@ In the source of a vat, an empty line replaces the magic, so line 5 of the cell 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -167,9 +168,16 @@ def rehearse(notebook: Notebook, vat: str, part: str, source: str, records: Exte
         share = done.migrated / max(1, done.migrated + done.remaining)
         notebook.progress.stage(f"rehearsing the records of {vat}", share)
 
+    with stoppable(notebook, vat):
+        return session.rehearse(vat, part, source, records=records, progress=tell)
+
+
+@contextmanager
+def stoppable(notebook: Notebook, vat: str) -> Iterator[None]:
+    """Let an interrupt end a rehearsal, in a cell or a panel; it works on forks, so nothing changes."""
     try:
         with interruptible():
-            return session.rehearse(vat, part, source, records=records, progress=tell)
+            yield
     except KeyboardInterrupt:
         words = f"the rehearsal for {vat} was stopped: nothing has changed"
         raise Interrupted(words, f"%swingset rehearse {vat}") from None

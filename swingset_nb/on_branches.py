@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
-from swingset.host.code.combining import combined
+from swingset.host.code.combining import all_combined
 from swingset.model.modules import module_of
 from swingset.time.branches.branch import Branch
 from swingset.time.branches.branching import keep_branch, shadow, undo_upgrade
@@ -16,7 +15,7 @@ from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, SwingSetError
 from swingset_nb.extent import EVERYTHING
 from swingset_nb.notebook import Notebook
-from swingset_nb.on_runs import named_vat
+from swingset_nb.on_runs import CHANGED, changed_vat, named_vat
 from swingset_nb.on_worlds import stand_elsewhere
 from swingset_nb.render import Message, Shown
 
@@ -55,24 +54,24 @@ def undo_of_upgrade(notebook: Notebook, vat: str, *, confirmed: bool, whole: boo
 
 @command(
     "shadow",
-    "run the changed cell of a vat beside the world, on all messages since the vat began or a crank",
-    argument("vat", metavar="VAT", help="the vat whose changed cell was run"),
+    "run the changed cells of a vat beside the world, on all messages since the vat began or a crank",
+    argument("vat", metavar="VAT", nargs="?", help=CHANGED),
     argument("--since", metavar="N", type=int, help="begin after this crank"),
     completes="vat",
 )
 def shadow_change(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Say what the changed cell would have answered differently."""
+    """Say what the changed cells would have answered differently."""
     world = notebook.require()
-    name = named_vat(world, given.vat)
+    name = changed_vat(world, given.vat)
     if name not in world.pending:
         raise BadArguments(f"vat {name} has no changed cell", f"%%vat {name} on the first line of one")
     notebook.flush()
-    parts: Any = world.controller.vats.parts(name)
-    for part, source in world.pending[name].items():
-        parts = combined(world.session, name, part, source)
+    changed = dict(world.pending[name])
+    parts = all_combined(world.session, name, {**changed})
     with shadow(world.controller, name, parts, since=given.since) as found:
         lines = _lines(found, whole=given.all)
-        return Message(_headline(f"with the changed cell of {name}", found), lines)
+        what = "the changed cell" if len(changed) == 1 else f"the {len(changed)} changed cells"
+        return Message(_headline(f"with {what} of {name}", found), lines)
 
 
 @command(

@@ -10,7 +10,7 @@ from swingset.lens.pictures.picture import draw
 from swingset.model.visible import one_line
 from swingset.time.forks.redelivery import redeliver
 from swingset.time.looking.monitoring import storage
-from swingset_nb.cells import rehearse
+from swingset_nb.cells import rehearse, stoppable
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, cures_in_words
 from swingset_nb.extent import extent_of, fit
@@ -121,7 +121,8 @@ def rehearse_change(notebook: Notebook, given: argparse.Namespace) -> Shown:
         verdict, lines, fixes = found.verdict, rehearsed_in_words(found), found.fixes
         if messages is not None and found.fault is None:
             parts = combined(world.session, name, part, source)
-            told = redeliver(world.controller, name, parts, messages=messages)
+            with stoppable(notebook, name):
+                told = redeliver(world.controller, name, parts, messages=messages)
             verdict, lines = f"{verdict} {told.verdict}", [*lines, *told.lines()]
             fixes = fixes or told.fixes
         if found.untried:

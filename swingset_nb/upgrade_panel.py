@@ -7,7 +7,8 @@ is the same upgrade as `%%vat NAME --upgrade`; its steps are told from the recor
 would be answered differently without the upgrade, and what it costs.
 
 A rehearsal of all records takes long, and while it runs no button could be heard. So each message from the
-page does a part of it, and the page asks for the next one until it is done or stopped.
+page does a part of it, and the page asks for the next one until it is done or stopped. What a single message
+does is stopped as a cell is: by interrupting the kernel. The page says so if it takes long.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from swingset.lens.source.fixes import Fix
 from swingset.lens.source.sides import DiffRow, Side
 from swingset.model.visible import one_line
 from swingset.time.forks.redelivery import Answered, Redelivered, answers_in_words, redeliver
-from swingset_nb.cells import changed, rehearse, upgrade
+from swingset_nb.cells import changed, rehearse, stoppable, upgrade
 from swingset_nb.cures import cell_text
 from swingset_nb.errors import SwingSetError, UpgradeRefused
 from swingset_nb.extent import fit
@@ -138,7 +139,8 @@ class UpgradePanel(LiveWidget):
         if found.fault is None and self.messages:
             world = self.notebook.require()
             parts = combined(world.session, self.vat, self.part, source)
-            redelivered = redeliver(world.controller, self.vat, parts, messages=self.messages)
+            with stoppable(self.notebook, self.vat):
+                redelivered = redeliver(world.controller, self.vat, parts, messages=self.messages)
         cures = found.fixes or (redelivered.fixes if redelivered is not None else ())
         self.fixes = [fix for fix in cures if fix.part == self.part]
         self.rehearsed = source

@@ -2,6 +2,9 @@
 /** @import { AnyModel } from "@anywidget/types" */
 import { epitaph, fill, h, keepKeys } from "./dom.js";
 
+const LONG = 3000;
+const STOP = "waiting for the kernel… Interrupting it (■ above the notebook) stops this";
+
 /** A heading and what belongs to it. @param {string} title @param {...(Node | null)} children */
 export const section = (title, ...children) =>
   h("section", { "aria-label": title }, h("h4", {}, title), ...children);
@@ -32,8 +35,11 @@ export function frame(model, root, label, buttons, draw) {
     "aria-label": label,
   });
   keepKeys(panel);
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let slow;
   const send = (/** @type {object} */ message) => {
     state.textContent = "waiting for the kernel…";
+    slow ??= setTimeout(() => (state.textContent = STOP), LONG);
     panel.setAttribute("aria-busy", "true");
     model.send(message);
   };
@@ -78,6 +84,8 @@ export function frame(model, root, label, buttons, draw) {
     redraw();
   };
   const settled = () => {
+    clearTimeout(slow);
+    slow = undefined;
     state.textContent = "";
     panel.removeAttribute("aria-busy");
   };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -254,6 +255,26 @@ def test_what_is_refused_is_rehearsed_with_its_cures(shell: Any) -> None:
     assert panel.view["told"]["verdict"]["ok"]
     press(panel, kind="records")
     assert panel.view["told"]["records"]["ok"]
+
+
+@pytest.mark.parametrize(
+    "part", ["swingset_nb.upgrade_panel.redeliver", "swingset.host.sessions.session.Session.rehearse"]
+)
+def test_a_rehearsal_is_stopped_by_an_interrupt(
+    shell: Any, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """In each of its parts; the panel says so, nothing has changed, and it can be rehearsed again."""
+    shell.run_cell("%swingset run")
+    panel = upgrading(shell, "+= amount", "+= 2 * amount")
+    before = notebook_of(shell).world.controller.digest()
+    with monkeypatch.context() as patch:
+        patch.setattr(part, lambda *_given, **_named: signal.raise_signal(signal.SIGINT))
+        press(panel, kind="rehearse")
+    assert "the rehearsal for bank was stopped: nothing has changed" in panel.error
+    assert "verdict" not in panel.view["told"]
+    assert notebook_of(shell).world.controller.digest() == before
+    press(panel, kind="rehearse")
+    assert (panel.error, panel.view["told"]["verdict"]["ok"]) == ("", True)
 
 
 def test_an_upgrade_is_undone_after_it_was_confirmed(shell: Any) -> None:

@@ -108,12 +108,17 @@ export function arrange(boxes, arrows, whole) {
   return { places, height: Math.max(height, 120) };
 }
 
+/** How much of its way to a row the line of an arrow leaves to its head: a thick line has a large one.
+ * @param {number} thick */
+export const headOf = (thick) =>
+  thick > 4 ? { name: "-large", size: 15, gap: 12 } : { name: "", size: 9, gap: 2 };
+
 /** How thick an arrow is. @param {number} count */
 export const thickness = (count) => Math.min(7, 1.2 + 0.9 * Math.log2(Math.max(1, count)));
 
 /** The curve from one place to another, and its ends. Between rooms of one column it goes around on the right.
- * @param {Place} from @param {number} fromY @param {Place} to @param {number} toY */
-export function curve(from, fromY, to, toY) {
+ * @param {Place} from @param {number} fromY @param {Place} to @param {number} toY @param {number} gap */
+export function curve(from, fromY, to, toY, gap = 2) {
   const round = (/** @type {number} */ value) => Math.round(value * 10) / 10;
   if (from.column === to.column) {
     const [x, end, out] = [
@@ -126,12 +131,12 @@ export function curve(from, fromY, to, toY) {
       y: fromY,
       endX: round(end),
       endY: toY,
-      d: `M${round(x)} ${fromY}C${round(x + out)} ${fromY} ${round(end + out)} ${toY} ${round(end + 2)} ${toY}`,
+      d: `M${round(x)} ${fromY}C${round(x + out)} ${fromY} ${round(end + out)} ${toY} ${round(end + gap)} ${toY}`,
     };
   }
   const right = from.column < to.column;
   const x = right ? from.x + from.width : from.x;
-  const end = right ? to.x - 2 : to.x + to.width + 2;
+  const end = right ? to.x - gap : to.x + to.width + gap;
   const pull = (right ? 1 : -1) * Math.max(30, Math.abs(end - x) / 2);
   return {
     x: round(x),

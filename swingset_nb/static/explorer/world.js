@@ -1,7 +1,7 @@
 // The world: vats as rooms with their rows, arrows between them, and the run-queue below.
 /** @import { Arrow, Box, Place, Row, Send, Waiting, World } from "./types.d.ts" */
 import { h, fill } from "../dom.js";
-import { arrange, curve, rowY, thickness } from "./rooms.js";
+import { arrange, curve, headOf, rowY, thickness } from "./rooms.js";
 import { call } from "./story.js";
 import { svg } from "./svg.js";
 
@@ -140,12 +140,14 @@ export function worldView(send) {
     const unlisted =
       holder.kind === "session" ? holder.rows.find(({ sort }) => sort === "rest")?.id : undefined;
     const begins = rowY(holder, from, arrow.holder_row ?? unlisted ?? null);
-    const { d } = curve(from, begins, to, rowY(owner, to, arrow.row));
+    const thick = thickness(arrow.count);
+    const { name, gap } = headOf(thick);
+    const { d } = curve(from, begins, to, rowY(owner, to, arrow.row), gap);
     const path = svg("path", {
       d,
       class: `sw-arrow${arrow.waits ? " sw-waits" : ""}${lit ? " sw-lit" : ""}`,
-      "stroke-width": thickness(arrow.count).toFixed(1),
-      "marker-end": `url(#sw-head-${number}${lit ? "-lit" : ""})`,
+      "stroke-width": thick.toFixed(1),
+      "marker-end": `url(#sw-head-${number}${lit ? "-lit" : ""}${name})`,
     });
     path.append(svg("title", {}, `${holder.name} → ${owner.name}: ${arrow.count.toLocaleString("en")}`));
     return path;
@@ -159,25 +161,27 @@ export function worldView(send) {
     for (const each of [arrows, rooms]) Object.assign(each.style, { height: `${height}px` });
     arrows.setAttribute("width", String(width));
     arrows.setAttribute("height", String(height));
-    const head = (/** @type {string} */ name) =>
-      svg(
+    const head = (/** @type {string} */ lit, /** @type {number} */ thick) => {
+      const { name, size, gap } = headOf(thick);
+      return svg(
         "marker",
         {
-          id: `sw-head-${number}${name}`,
-          class: `sw-head${name}`,
+          id: `sw-head-${number}${lit}${name}`,
+          class: `sw-head${lit}`,
           viewBox: "0 0 8 8",
-          refX: 6,
+          refX: 8 - (8 * gap) / size,
           refY: 4,
-          markerWidth: 9,
-          markerHeight: 9,
+          markerWidth: size,
+          markerHeight: size,
           markerUnits: "userSpaceOnUse",
           orient: "auto",
         },
         svg("path", { d: "M0 0 8 4 0 8z" }),
       );
+    };
     const paths = world.arrows.map((arrow) => pathOf(world, arrow, chosen)).filter((path) => path !== null);
     arrows.replaceChildren(
-      svg("defs", {}, head(""), head("-lit")),
+      svg("defs", {}, ...["", "-lit"].flatMap((lit) => [head(lit, 1), head(lit, 9)])),
       ...paths.filter((path) => !path.classList.contains("sw-lit")),
       ...paths.filter((path) => path.classList.contains("sw-lit")),
     );

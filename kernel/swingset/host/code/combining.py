@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from swingset.host.base.starting import Parts
 from swingset.host.code.joined import Joined
 from swingset.model.modules import cells_of, module_of
@@ -13,12 +15,23 @@ def combined(joined: Joined, vat: str, part: str, source: str | None) -> Parts:
     Modules are the newest that this session has defined, or those that the vat runs. One that is given as the
     `part` is used whatever else is defined.
     """
+    return all_combined(joined, vat, {part: source})
+
+
+def all_combined(joined: Joined, vat: str, changes: Mapping[str, str | None]) -> Parts:
+    """The same with several parts, each with its source, or with None to be removed."""
     controller = joined.controller
     with controller.lock:
-        running = controller.vats.parts(vat) if vat in controller.vats else joined.drafts.usable(vat, part)
+        known = vat in controller.vats
+        running = controller.vats.parts(vat) if known else joined.drafts.usable(vat, next(iter(changes)))
         cells = dict(cells_of(running))
-        if module_of(part) is None:
-            cells.pop(part, None) if source is None else cells.update({part: source})
+        for part, source in changes.items():
+            if module_of(part) is None:
+                cells.pop(part, None) if source is None else cells.update({part: source})
         own = ((vat, cells.pop(vat)),) if vat in cells else ()
-        chosen = ((part, source),) if source is not None and module_of(part) is not None else ()
+        chosen = tuple(
+            (part, source)
+            for part, source in changes.items()
+            if source is not None and module_of(part) is not None
+        )
         return joined.modules.completed(vat, (*cells.items(), *own), running, chosen)
