@@ -72,6 +72,8 @@ class Notebook:
         """Called with the kind of worker of a world that was opened, to begin with its engine."""
         self.parted: dict[str, Any] = {}
         """The names that `%reset` has unbound, with their values; they stay stored."""
+        self.taken_back: set[str] = set()
+        """The names that an undo has unbound."""
         self.closed: Place | None = None
         """Where the world is that was closed last."""
         self._told: dict[str, str] = {}
@@ -227,7 +229,7 @@ class Notebook:
         holding = self._world.session.names.holding() if self._world is not None else {}
         for name in gone:
             del namespace[name]
-        self.parted = {}
+        self.parted, self.taken_back = {}, set()
         self.binding.forget()
         self.binding.stale = {**self.binding.stale, **holding}
         return sorted(gone)
@@ -315,7 +317,7 @@ class Notebook:
     def of_name(self, error: BaseException) -> list[str]:
         """What to type after an error about a name that the open world has, or one that is not open may."""
         is_open = self._world is not None
-        hints = list(of_name(error, self.open_line(), is_open, self.parted.__contains__))
+        hints = list(of_name(error, self.open_line(), is_open, self.parted, self.taken_back))
         if is_open and isinstance(error, TypeError) and "not callable" in str(error):
             hints += self.binding.other_e()
         return hints

@@ -80,6 +80,7 @@ def _taken(notebook: Notebook, done: Undone) -> list[str]:
         del world.pending[vat]
     gone = notebook.binding.unbind(done.gone)
     back = notebook.binding.rebind(done.back)
+    notebook.taken_back = notebook.taken_back.difference(back).union(gone)
     notebook.binding.offer_e()
     if gone:
         lines.append(f"names that are gone: {words_of(gone)}")

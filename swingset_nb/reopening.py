@@ -8,7 +8,7 @@ its file: Python only says that it is not defined.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from shlex import quote
 from typing import NamedTuple
 
@@ -36,11 +36,16 @@ class Place(NamedTuple):
         return f"%swingset open {quote(self.path())}{option}"
 
 
-def of_name(error: BaseException, line: str, is_open: bool, parted: Callable[[str], bool]) -> Iterable[str]:
-    """What to type after an error about a name that the world has, or that a world may have."""
+def of_name(
+    error: BaseException, line: str, is_open: bool, parted: Collection[str], taken_back: Collection[str]
+) -> Iterable[str]:
+    """What to type after an error about a name that the world has or had, or that a world may have."""
     if not isinstance(error, NameError) or not isinstance(error.name, str):
         return
     if not is_open:
         yield f"no world is open in this notebook: `{line}` binds `E` and the names of that world"
-    elif parted(error.name):
+    elif error.name in parted:
         yield f"the world has {error.name}, and it is not bound now: `{line}` binds it"
+    elif error.name in taken_back:
+        yield f"an undo took {error.name} back: `%swingset redo` does it again, until a cell sends something"
+        yield "its cell makes it anew"

@@ -156,7 +156,7 @@ def test_three_cells_are_taken_back_and_done_again(hour: Lab, pictures: Path) ->
     undone = hour.run("%swingset undo 3")
     expect(undone).to_contain_text("took back cells")
     expect(undone).to_contain_text("names that are gone: d")
-    expect(hour.run("d")).to_contain_text("NameError")
+    expect(hour.run("d")).to_contain_text("an undo took d back: `%swingset redo` does it again")
     shot(hour, pictures, "undo")
     expect(hour.run("%swingset redo")).to_contain_text("names as they were: d")
     expect(hour.run("d")).to_contain_text("count 2")

@@ -33,11 +33,14 @@ def test_three_cells_back_and_forth(opened: Kernel) -> None:
         "  not taken back, because it has left the world: 1 printed line",
         "→ `%swingset redo` does it again, until a cell sends something",
     ]
+    missed = opened.run("old").traceback
+    assert "→ an undo took old back: `%swingset redo` does it again, until a cell sends something" in missed
     told = opened.run("%swingset redo").plain
     assert told.startswith("cells [5], [6] and [7] done again: the world is as it was at crank 7")
     assert "  names as they were: old, other and purse" in told
     assert opened.run("await E(old).deposit(1)").plain == "8"
     assert "nothing was taken back" in opened.run("%swingset redo").traceback
+    assert "→" not in opened.run("older").traceback
     opened.run("%swingset undo")
     opened.run("await E(old).deposit(1)")
     assert "something was sent or changed since" in opened.run("%swingset redo").traceback
