@@ -62,11 +62,7 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
     """Run a cell; returns what to show. Raises `SwingSetError`."""
     world = notebook.require()
     _check_name(cell.vat, world, notebook.shell.user_ns_hidden)
-    if not is_well_formed(cell.source):
-        raise BadArguments(HALF_A_PAIR, "write it as an escape, such as \\ud83d, and run the cell again")
-    if cell.upgrade and cell.replace:
-        words = "--upgrade keeps the state of the vat and --replace deletes it: give one of them"
-        raise BadArguments(words, f"{cell.magic} --upgrade", f"{cell.magic} --replace")
+    _check_cell(cell)
     if not world.has_vat(cell.vat):
         if cell.upgrade:
             raise SwingSetError(f"there is no vat {cell.vat} to upgrade", _define_hint(cell))
@@ -88,15 +84,9 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
     moved = any(new_limits.get(name) != old for name, old in old_limits.items())
     difference = world.session.difference(cell.vat, cell.part, cell.source)
     if difference is None:
-        forget_pending(world, cell.vat, cell.part)
-        said = give_root(notebook, cell.vat, world.session.root(cell.vat))
-        what = "cell" if cell.part == cell.vat else f"{cell.part} cell"
-        older = world.lens.stale_modules().get(cell.vat, ())
-        lines = [f"it runs an older version of module {name}" for name in older]
-        hints = tuple(f"`%swingset module {name} --upgrade` upgrades it" for name in older)
-        but = "only its limits have changed" if moved else "nothing changed"
-        words = f"vat {cell.vat} already runs exactly this {what}: {but}"
-        return Message(words, said + lines, hints)
+        return _unchanged(
+            notebook, world, cell, "only its limits have changed" if moved else "nothing changed"
+        )
     if cell.upgrade:
         try:
             return upgrade(notebook, cell.vat, cell.part, cell.source, cell.message)
@@ -104,6 +94,31 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
             if old_limits:  # they were for the code that has not come
                 world.controller.vats.change_options(cell.vat, old_limits)
             raise
+    return _not_applied(notebook, world, cell, difference)
+
+
+def _check_cell(cell: Cell) -> None:
+    """Raise `BadArguments` for a cell that contradicts itself, or whose source cannot be stored."""
+    if not is_well_formed(cell.source):
+        raise BadArguments(HALF_A_PAIR, "write it as an escape, such as \\ud83d, and run the cell again")
+    if cell.upgrade and cell.replace:
+        words = "--upgrade keeps the state of the vat and --replace deletes it: give one of them"
+        raise BadArguments(words, f"{cell.magic} --upgrade", f"{cell.magic} --replace")
+
+
+def _unchanged(notebook: Notebook, world: OpenWorld, cell: Cell, but: str) -> Shown:
+    """What to show for a cell that the vat runs already."""
+    forget_pending(world, cell.vat, cell.part)
+    said = give_root(notebook, cell.vat, world.session.root(cell.vat))
+    what = "cell" if cell.part == cell.vat else f"{cell.part} cell"
+    older = world.lens.stale_modules().get(cell.vat, ())
+    lines = [f"it runs an older version of module {name}" for name in older]
+    hints = tuple(f"`%swingset module {name} --upgrade` upgrades it" for name in older)
+    return Message(f"vat {cell.vat} already runs exactly this {what}: {but}", said + lines, hints)
+
+
+def _not_applied(notebook: Notebook, world: OpenWorld, cell: Cell, difference: Difference) -> Shown:
+    """Remember a changed cell, and show its difference with the ways to go on."""
     world.pending.setdefault(cell.vat, {}).pop(cell.part, None)
     world.pending[cell.vat][cell.part] = cell.source
     said = give_root(notebook, cell.vat, world.session.root(cell.vat))

@@ -9,6 +9,7 @@ from shlex import quote
 
 from swingset.core.lifecycle import LeftBehind
 from swingset.host.base.engines import KINDS, WorkerKind
+from swingset.lens.present.tables import Lens
 from swingset.model.counting import plural
 from swingset.model.visible import one_line, visible
 from swingset.world.archiving import LEVELS
@@ -37,28 +38,13 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     if world is None:
         hint = f"`{notebook.open_line()}` opens that world, or makes it"
         return Message("no world is open in this notebook", (), (hint, "`%swingset help` lists the commands"))
-    controller, names, lens = world.controller, world.vat_names(), world.lens.cached()
+    names, lens = world.vat_names(), world.lens.cached()
     lines, hints = news(world)
     for found, more in zip(suspended(world), (lines, hints), strict=True):
         more += found
     lines.append(f"vats: {words_of(names)}" if names else "no vats yet")
     lines.append(f"run-queue: {world.waiting()} waiting" if world.waiting() else "run-queue: empty")
-    panic = controller.queue.panic
-    if panic is not None:
-        lines.append(f"stopped for good: {panic}")
-        hints.append("`%swingset go-back NAME` goes back to a checkpoint before that")
-        hints.append("`swingset_nb.session().controller.queue.overrule_panic()` lets it run on as it is")
-    lines += world.controller.queue.held_back()
-    lines += notebook.binding.told()
-    stopped = controller.queue.interrupted
-    if stopped is not None:
-        lines.append(f"interrupted: {one_line(stopped.event, 200)} in vat {one_line(stopped.vat or '?', 60)}")
-        hints.append("`%swingset cancel` drops it and runs what else waits")
-    if controller.queue.paused:
-        lines.append("paused: messages wait until you step or run")
-        hints.append("`%swingset step` runs one crank, `%swingset run` all that waits, and ends the pause")
-    elif world.waiting():
-        hints.append("`%swingset run` runs what waits, `%swingset queue` lists it")
+    _tell_queue(notebook, world, lines, hints)
     if not notebook.settings.autorun:
         lines.append("autorun is off: nothing runs after a cell")
     lacking = world.session.lacking()
@@ -70,6 +56,42 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     lines += _lost(notebook.fleeting())
     for name, why in sorted(world.session.names.unread.items()):
         lines.append(f"stored, but not here: {name}: {visible(why, 300)}")
+    _tell_code(world, lens, lines, hints)
+    if not names:
+        hints.append(
+            "`%%vat bank` on the first line of a cell makes a vat of it; `%swingset help` lists the rest"
+        )
+    elif notebook.parted:
+        hints.append(
+            f"`{notebook.open_line()}` binds the names that are not bound: {words_of(notebook.parted)}"
+        )
+    elif not hints:
+        hints.append(f"`await E({names[0]}).method(...)` sends; `%swingset picture` shows who holds what")
+    return Message(f"{world.path}, crank {world.controller.crank}", lines, hints)
+
+
+def _tell_queue(notebook: Notebook, world: OpenWorld, lines: list[str], hints: list[str]) -> None:
+    """Tell why events wait: a panic, an interrupt, a pause."""
+    queue = world.controller.queue
+    if queue.panic is not None:
+        lines.append(f"stopped for good: {queue.panic}")
+        hints.append("`%swingset go-back NAME` goes back to a checkpoint before that")
+        hints.append("`swingset_nb.session().controller.queue.overrule_panic()` lets it run on as it is")
+    lines += queue.held_back()
+    lines += notebook.binding.told()
+    stopped = queue.interrupted
+    if stopped is not None:
+        lines.append(f"interrupted: {one_line(stopped.event, 200)} in vat {one_line(stopped.vat or '?', 60)}")
+        hints.append("`%swingset cancel` drops it and runs what else waits")
+    if queue.paused:
+        lines.append("paused: messages wait until you step or run")
+        hints.append("`%swingset step` runs one crank, `%swingset run` all that waits, and ends the pause")
+    elif world.waiting():
+        hints.append("`%swingset run` runs what waits, `%swingset queue` lists it")
+
+
+def _tell_code(world: OpenWorld, lens: Lens, lines: list[str], hints: list[str]) -> None:
+    """Tell what is older than the code or the modules, and which cells are not applied."""
     for vat in lens.vats():
         older = lens.outdated_kinds(vat.name)
         if older:
@@ -81,17 +103,6 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     for vat_name, parts in world.pending.items():
         lines.append(f"vat {vat_name} has a changed cell that is not applied: {words_of(parts)}")
         hints.append(f"`%swingset upgrade {vat_name}` rehearses and applies it")
-    if not names:
-        hints.append(
-            "`%%vat bank` on the first line of a cell makes a vat of it; `%swingset help` lists the rest"
-        )
-    elif notebook.parted:
-        hints.append(
-            f"`{notebook.open_line()}` binds the names that are not bound: {words_of(notebook.parted)}"
-        )
-    elif not hints:
-        hints.append(f"`await E({names[0]}).method(...)` sends; `%swingset picture` shows who holds what")
-    return Message(f"{world.path}, crank {controller.crank}", lines, hints)
 
 
 @command(

@@ -12,6 +12,7 @@ memory does not grow with the state.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, NoReturn
 
 import apsw
@@ -144,15 +145,14 @@ class Filling:
         head, said = 0, self._said
         alone = "" if said.vat is None else f", vat {said.vat} alone"
         note = f"unpacked: {said.level}{alone}, commit {said.commit}, seal {said.seal}"
+        tables = [artifact for artifact in said.artifacts if artifact.name.startswith("state/")]
         watching.begin()
         try:
-            for artifact in said.artifacts:
-                if artifact.name.startswith("state/"):
-                    for _ in self._inserted(artifact):
-                        if watching.size > _AT_ONCE:
-                            changes = watching.changes(self._reader.name)
-                            head = self._history.record(head, changes, journal, note, None)
-                            watching.begin()
+            for _ in chain.from_iterable(map(self._inserted, tables)):
+                if watching.size > _AT_ONCE:
+                    changes = watching.changes(self._reader.name)
+                    head = self._history.record(head, changes, journal, note, None)
+                    watching.begin()
             self._history.record(head, watching.changes(self._reader.name), journal, note, None)
         finally:
             watching.end()

@@ -348,13 +348,12 @@ class _History:
         """Note the bulk that a changeset refers to, for `_absent` to check."""
         try:
             for change in apsw.Changeset.iter(changes.reader()):
-                if change.name not in ("vats", "spans"):
-                    continue
-                for value in change.new or ():
-                    if isinstance(value, str) and len(value) < 200:
-                        self._mentioned.update(_ID.findall(value))
-                        if change.name == "spans" and _HASH.match(value):
-                            self._mentioned.add(value)
+                values = change.new or () if change.name in ("vats", "spans") else ()
+                texts = [value for value in values if isinstance(value, str) and len(value) < 200]
+                for text in texts:
+                    self._mentioned.update(_ID.findall(text))
+                    if change.name == "spans" and _HASH.match(text):
+                        self._mentioned.add(text)
         except (apsw.Error, UnicodeDecodeError):
             return  # applying it reports the damage
 

@@ -119,59 +119,81 @@ def is_leaf(value: object) -> bool:
 
 def write(value: object, live: Liveslots, classes: Classes) -> Written:
     """Write a value that is no leaf; raises `Unkept`."""
-    nodes: list[Node] = []
-    numbers: dict[int, int] = {}
-    values: list[object] = []
-    from_where: list[tuple[int, int]] = []
-    count = 0
+    return _Writing(value, live, classes).written()
 
-    def number(item: object, parent: int, position: int) -> int:
-        known = numbers.get(id(item))
-        if known is None:
-            known = numbers[id(item)] = len(values)
-            values.append(item)
-            from_where.append((parent, position))
-        return known
 
-    def path(at: int, position: int | None) -> str:
-        steps = []
-        while at >= 0 and position is not None:
-            steps.append(_label(nodes[at], position))
-            at, position = from_where[at] if at else (-1, None)
-        return "".join(reversed(steps))
+class _Writing:
+    """One value that is being written: its containers by number, in the order in which they are found."""
 
-    number(value, -1, 0)
-    made_of: list[tuple[object, Any, list[Any]]] = []
-    at = 0
-    while at < len(values):
-        try:
-            node = _opened(values[at], classes)
-        except Unkept as problem:
-            raise Unkept(f"{path(*from_where[at]) if at else ''} {problem}".strip()) from None
-        made_of.append((values[at], node.extra, list(node.items)))
-        nodes.append(node)
-        count += len(node.items)
-        if count > MOST_ITEMS:
-            raise Unkept(f"has more than {MOST_ITEMS:,} items: keep it in a vat")
+    def __init__(self, value: object, live: Liveslots, classes: Classes) -> None:
+        self._live = live
+        self._classes = classes
+        self._nodes: list[Node] = []
+        self._numbers: dict[int, int] = {}
+        self._values: list[object] = []
+        self._from_where: list[tuple[int, int]] = []
+        """For each container, the number of the one that it was found in, and its position there."""
+        self._number(value, -1, 0)
+
+    def written(self) -> Written:
+        """Open one container after the other, until no more are found."""
+        made_of: list[tuple[object, Any, list[Any]]] = []
+        count = at = 0
+        while at < len(self._values):
+            try:
+                node = _opened(self._values[at], self._classes)
+            except Unkept as problem:
+                raise self._unkept(at, str(problem)) from None
+            made_of.append((self._values[at], node.extra, list(node.items)))
+            self._nodes.append(node)
+            count += len(node.items)
+            if count > MOST_ITEMS:
+                raise Unkept(f"has more than {MOST_ITEMS:,} items: keep it in a vat")
+            self._link(at, node)
+            self._check_keys(at, node)
+            at += 1
+        return Written(list(_portions(self._nodes)), made_of)
+
+    def _link(self, at: int, node: Node) -> None:
+        """Replace the containers among the items of a node by their numbers."""
         for position, item in enumerate(node.items):
             if id(type(item)) in LEAVES:
                 continue
             try:
                 if looking.reaches(item):
-                    _check_reference(item, live)
+                    _check_reference(item, self._live)
                     continue
             except Unkept as problem:
-                raise Unkept(f"{path(at, position)} {problem}") from None
-            node.links.append((position, number(item, at, position)))
+                raise Unkept(f"{self._path(at, position)} {problem}") from None
+            node.links.append((position, self._number(item, at, position)))
             node.items[position] = None
+
+    def _check_keys(self, at: int, node: Node) -> None:
         links = dict(node.links)
         for position in _keys(node):
-            key = values[links[position]] if position in links else node.items[position]
+            key = self._values[links[position]] if position in links else node.items[position]
             if id(type(key)) not in LEAVES and not may_be_key(key):
-                what = f"has a key or member that is {_a(key)}, which is not kept as one"
-                raise Unkept(f"{path(*from_where[at]) if at else ''} {what}".strip())
-        at += 1
-    return Written(list(_portions(nodes)), made_of)
+                raise self._unkept(at, f"has a key or member that is {_a(key)}, which is not kept as one")
+
+    def _number(self, item: object, parent: int, position: int) -> int:
+        known = self._numbers.get(id(item))
+        if known is None:
+            known = self._numbers[id(item)] = len(self._values)
+            self._values.append(item)
+            self._from_where.append((parent, position))
+        return known
+
+    def _unkept(self, at: int, what: str) -> Unkept:
+        where = self._path(*self._from_where[at]) if at else ""
+        return Unkept(f"{where} {what}".strip())
+
+    def _path(self, at: int, position: int | None) -> str:
+        """How the program reaches a position: `[2].name`."""
+        steps = []
+        while at >= 0 and position is not None:
+            steps.append(_label(self._nodes[at], position))
+            at, position = self._from_where[at] if at else (-1, None)
+        return "".join(reversed(steps))
 
 
 def _opened(value: object, classes: Classes) -> Node:

@@ -252,21 +252,23 @@ def _in_its_own_crank(
     causes: Causes, record: Record, promise: str, entries: list[Entry]
 ) -> Settlement | None:
     for entry in entries:
-        delivery = entry.entry.get("delivery") if isinstance(entry.entry, dict) else None
-        match delivery:
+        match entry.entry.get("delivery") if isinstance(entry.entry, dict) else None:
             case ["message", _, {"result": str() as vref}]:
-                pass
-            case _:
-                continue
-        for syscall in syscalls_of([entry]):
-            match syscall:
-                case ["resolve", list() as resolutions]:
-                    for item in resolutions:
-                        match item:
-                            case [str() as name, bool() as rejected, data] if name == vref:
-                                state = "rejected" if rejected else "fulfilled"
-                                return Settlement(promise, state, _said(data), causes.step(record))
+                for rejected, data in _resolutions(entry, vref):
+                    state = "rejected" if rejected else "fulfilled"
+                    return Settlement(promise, state, _said(data), causes.step(record))
     return None
+
+
+def _resolutions(entry: Entry, vref: str) -> Iterator[tuple[bool, Any]]:
+    """How a delivery settled a promise of its vat: whether it rejected it, and with what."""
+    for syscall in syscalls_of([entry]):
+        match syscall:
+            case ["resolve", list() as resolutions]:
+                for item in resolutions:
+                    match item:
+                        case [str() as name, bool() as rejected, data] if name == vref:
+                            yield rejected, data
 
 
 def _said(raw: Any) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from swingset.lens.present.rows import CListRow, QueueRow, VatRow
+from swingset.lens.present.rows import CListRow, ObjectRow, QueueRow, VatRow
 from swingset.lens.present.tables import Lens
 from swingset.model.counting import plural
 from swingset.model.visible import one_line
@@ -81,54 +81,37 @@ def compose(lens: Lens) -> Scene:
     names = {vat.name for vat in shown}
     clists = {vat.name: lens.clist(vat.name) for vat in vats}
     boxes = {vat.name: _box(vat) for vat in shown}
-    left_out = []
-    if len(vats) > len(shown):
-        left_out.append(f"not drawn: {plural(len(vats) - len(shown), 'more vat')}")
-
     for name, box in boxes.items():
         box.things += [
             _thing(row) for row in clists[name] if row.direction == "export" and row.kref[1] == "o"
         ]
-    settled = 0
     for promise in promises:
-        if promise.state != "unresolved":
-            settled += 1
-        elif promise.decider in boxes:
+        if promise.state == "unresolved" and promise.decider in boxes:
             boxes[promise.decider].things.append(Thing(promise.kref, "promise", "promise"))
-    if settled:
+    _put_apart(boxes, [row for row in lens.objects() if row.owner not in clists and row.holders])
+    left_out = []
+    if len(vats) > len(shown):
+        left_out.append(f"not drawn: {plural(len(vats) - len(shown), 'more vat')}")
+    if settled := sum(promise.state != "unresolved" for promise in promises):
         left_out.append(f"{settled} settled {_plural(settled, 'promise')} not drawn")
-    apart = [row for row in lens.objects() if row.owner not in clists and row.holders]
-    for node in apart:
-        if node.kref[1] == "d":
-            box = boxes.setdefault(
-                node.owner, Box(node.owner, one_line(node.owner, 30), "an edge of the world")
-            )
-            box.things.append(
-                Thing(node.kref, "root", "root")
-                if node.label != "device node"
-                else Thing(node.kref, "node", "heap")
-            )
-    lost = [row for row in apart if row.kref[1] != "d"]
-    if lost:
-        boxes["nobody"] = nobody = Box("nobody", "nobody", "owners are gone")
-        nobody.things += [Thing(row.kref, one_line(row.label, 30), "lost") for row in lost]
 
     places = _cut(boxes)
-    arrows: dict[Arrow, None] = {}
-    for vat in shown:
-        for row in clists[vat.name]:
-            if row.direction == "import" and row.kref in places:
-                owner, place = places[row.kref]
-                arrows[Arrow(vat.name, owner, place, waits=False)] = None
-    for promise in promises:
-        if promise.kref in places:
-            owner, place = places[promise.kref]
-            for subscriber in promise.subscribers:
-                if subscriber in names:
-                    arrows[Arrow(subscriber, owner, place, waits=True)] = None
+    held = (
+        Arrow(vat.name, *places[row.kref], waits=False)
+        for vat in shown
+        for row in clists[vat.name]
+        if row.direction == "import" and row.kref in places
+    )
+    awaited = (
+        Arrow(subscriber, *places[promise.kref], waits=True)
+        for promise in promises
+        if promise.kref in places
+        for subscriber in promise.subscribers
+        if subscriber in names
+    )
     return Scene(
         tuple(boxes.values()),
-        tuple(arrow for arrow in arrows if arrow.holder != arrow.owner),
+        tuple(arrow for arrow in dict.fromkeys((*held, *awaited)) if arrow.holder != arrow.owner),
         tuple(_queued(number, row) for number, row in enumerate(queue[:MOST_QUEUED], 1)),
         len(queue),
         sum(row.where != "run-queue" for row in queue),
@@ -161,6 +144,21 @@ def _box(vat: VatRow) -> Box:
     waiting = f", {vat.parked} parked" if vat.parked else ""
     state = f"incarnation {vat.incarnation}, {vat.state}{waiting}, {worker}"
     return Box(vat.name, one_line(vat.name, 30), one_line(state, 200))
+
+
+def _put_apart(boxes: dict[str, Box], apart: list[ObjectRow]) -> None:
+    """Add boxes for what no vat owns: one for each device, and one for things that have lost their owner."""
+    lost = []
+    for row in apart:
+        if row.kref[1] != "d":
+            lost.append(Thing(row.kref, one_line(row.label, 30), "lost"))
+            continue
+        edge = Box(row.owner, one_line(row.owner, 30), "an edge of the world")
+        is_root = row.label != "device node"
+        node = Thing(row.kref, "root", "root") if is_root else Thing(row.kref, "node", "heap")
+        boxes.setdefault(row.owner, edge).things.append(node)
+    if lost:
+        boxes["nobody"] = Box("nobody", "nobody", "owners are gone", lost)
 
 
 def _thing(row: CListRow) -> Thing:

@@ -82,12 +82,11 @@ def crank_record(controller: Controller, crank: int) -> CrankRecord:
     """The record of a committed crank; raises `NotRepeatable` if there is none."""
     history, head = controller.world.history, controller.world.head
     if type(crank) is int and 1 <= crank <= history.commit(head).crank:
-        for seq in history.ancestors(head):
-            if seq and history.commit(history.parent(seq) or 0).crank < crank:
-                for record in history.records_of(seq):
-                    if isinstance(record, CrankRecord) and record.crank == crank:
-                        return record
-                break
+        commits = (seq for seq in history.ancestors(head) if seq)
+        made = next((seq for seq in commits if history.commit(history.parent(seq) or 0).crank < crank), None)
+        for record in () if made is None else history.records_of(made):
+            if isinstance(record, CrankRecord) and record.crank == crank:
+                return record
         gone = Recorded(controller.world).gone
         raise NotRepeatable(f"there is no record of crank {crank:,} any more: {gone or 'it was pruned'}")
     last = history.commit(head).crank

@@ -318,17 +318,18 @@ class Replaying:
         left_out = LEFT_OUT["spans"] if self._engines is not None else ()
         one, other = _by_key(came, left_out), _by_key(recorded, left_out)
         for key in [*other, *(key for key in one if key not in other)]:
-            if one.get(key) != other.get(key):
-                table, *names = key
-                what = f"row {', '.join(map(str, names))} of {table}"
-                sides = one.get(key, "no change"), other.get(key, "no change")
-                if all(isinstance(side, tuple) for side in sides):
-                    left = left_out if table == "spans" else ()
-                    columns = [name for name in RULES[table] if name not in left]
-                    for column, came_then, recorded_then in zip(columns, *sides, strict=False):
-                        if came_then != recorded_then:
-                            raise Differs(f"{what}, {column}", came_then, recorded_then)
-                raise Differs(what, *sides)
+            if one.get(key) == other.get(key):
+                continue
+            table, *names = key
+            what = f"row {', '.join(map(str, names))} of {table}"
+            sides = one.get(key, "no change"), other.get(key, "no change")
+            if all(isinstance(side, tuple) for side in sides):
+                left = left_out if table == "spans" else ()
+                columns = [name for name in RULES[table] if name not in left]
+                for column, came_then, recorded_then in zip(columns, *sides, strict=False):
+                    if came_then != recorded_then:
+                        raise Differs(f"{what}, {column}", came_then, recorded_then)
+            raise Differs(what, *sides)
 
 
 class _UntoldRows(Exception):
