@@ -1,18 +1,13 @@
 """Takes back the last steps of a session, and does them again: undo and redo.
 
-A step is what a cell did to the world, or what a program did between two calls of `session.steps.begin`. Each
-begins at a commit, so to take back the last steps is to go to the commit before them. Steps that changed
-nothing do not count, nor do those that only kept house: stored plain data, heap images, collected garbage,
-nor those whose upgrade was refused.
-A step that only bound a name to something of the world counts.
+To take back the last steps is to go to the commit before them (`marks` says which steps count).
 
 A name that a step has bound first is unbound; any other name stands again for the object of then, which is
 the one that it was (`bindings`). What a redo needs is held until it is impossible.
 
 Going back to a checkpoint begins a new life of the session, in which all handles are dead. An undo within a
 life does not: the handles that the session had at that commit go on (`handles`). If that is impossible, it is
-done as if the session went back to a checkpoint, and says so. Steps of earlier sessions are found in the
-records of the world, and always end the life.
+done as if the session went back to a checkpoint, and says so. Steps of earlier sessions always end the life.
 
 An undo adds no record and no commit, so a redo goes to the commit that the undo left. It is possible until
 something is sent.
@@ -23,16 +18,13 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from swingset.core.errors import KernelError
-from swingset.core.lifecycle import LeftBehind
 from swingset.guest.base import context
 from swingset.guest.base.ended import Ended
 from swingset.guest.base.promises import Promise
 from swingset.host.base.lives import Life
-from swingset.host.sessions import earlier_steps
-from swingset.host.sessions.earlier_steps import EarlierStep, words_of_step
 from swingset.host.sessions.handles import (
     Following,
     Handles,
@@ -40,34 +32,15 @@ from swingset.host.sessions.handles import (
     held_by_others,
     lasting_of,
     reading,
-    shared_by,
 )
-from swingset.host.sessions.session_names import Rebound, SessionNames
+from swingset.host.sessions.marks import Mark, Marks, Undoable
+from swingset.host.sessions.session_names import Rebound
 from swingset.host.sessions.undone import Undone, changed_modules, modules_of
 from swingset.host.variables.bindings import Changed
-from swingset.host.worlds.controller import Controller
-from swingset.lens.history.recorded import Recorded
-from swingset.lens.history.taken_back import Effects, Judge, did_nothing, effects, only_housekeeping
+from swingset.lens.history.taken_back import Effects, effects
 from swingset.model.modules import Parts
 
-_MOST = 500
-"""How many steps of a session are remembered; older ones are found in the records."""
-
 _FEW = 10
-
-
-@dataclass
-class _Mark:
-    """Where a step begins, what the session had in memory there, which is not held, and its names."""
-
-    number: int | None
-    head: int
-    life: weakref.ref[Life] | None
-    handles: Handles
-    names: Changed = field(default_factory=Changed)
-    """What the step did to names."""
-    loud: bool | None = None
-    """Whether the step did more than keep house, once that was looked at."""
 
 
 @dataclass
@@ -76,7 +49,7 @@ class _Frame:
 
     head: int
     target: int
-    marks: list[_Mark]
+    marks: list[Mark]
     life: weakref.ref[Life]
     handles: Handles
     steps: tuple[str, ...]
@@ -89,23 +62,6 @@ class _Frame:
     """What the names that changed by it stood for."""
 
 
-class Undoable(Protocol):
-    """A session, as far as its steps need it."""
-
-    controller: Controller
-    names: SessionNames
-
-    @property
-    def _now(self) -> Life:
-        """Its current life."""
-
-    def attach(self, message: str = ...) -> LeftBehind:
-        """Begin an incarnation."""
-
-    def flush(self) -> None:
-        """Commit what was sent."""
-
-
 class Steps:
     """The steps of one session, as `session.steps`.
 
@@ -115,14 +71,11 @@ class Steps:
 
     def __init__(self, session: Undoable) -> None:
         self._session = session
-        self._marks: list[_Mark] = []
+        self._marks = Marks(session)
         self._undone: list[_Frame] = []
         self._went_on = False
         """Whether the last undo cannot be done again, because the world has gone on."""
         self._kept: weakref.WeakSet[Promise[Any]] = weakref.WeakSet()
-        self._joined = session.controller.world.head
-        """The commit at which the session had joined, and its first step began."""
-        self._begin()
 
     def begin(self) -> None:
         """Begin a step, and end the one before.
@@ -136,8 +89,8 @@ class Steps:
         session = self._session
         with session.controller.lock:
             self._look_for_redo(session.controller.world.head)
-            self._begin()
-            del self._marks[:-_MOST]
+            self._marks.begin()
+            self._marks.forget_oldest()
 
     def name(self, number: int) -> None:
         """Give the running step a number for messages, such as that of a cell.
@@ -151,18 +104,7 @@ class Steps:
             >>> session.undo().steps
             ('cell [3]',)
         """
-        self._marks[-1].number = number
-
-    def _begin(self, number: int | None = None) -> None:
-        life, head = self._session._now, self._session.controller.world.head
-        last = self._marks[-1] if self._marks else None
-        if last is not None and last.head == head and not (last.names.touched and head != self._joined):
-            self._marks.pop()  # it has changed nothing of the world
-            if self._marks:
-                self._marks[-1].names.then(last.names)
-        mark = _Mark(number, head, weakref.ref(life), shared_by(life.liveslots))
-        self._session.names.bindings.changed = mark.names
-        self._marks.append(mark)
+        self._marks.running.number = number
 
     def undo(self, n: int = 1) -> Undone:
         """Take back the last steps that changed the world; see `Session.undo`.
@@ -182,15 +124,16 @@ class Steps:
         session = self._session
         with session.controller.lock:
             here = self._here()
-            place, mark, steps = self._last(n, here)
-            frame = self._leave(here, mark.head, self._marks[place:], steps)
+            place, mark, steps = self._marks.last(n, here)
+            frame = self._leave(here, mark.head, list(self._marks)[place:], steps)
             changed = Changed()
             for step in frame.marks:
                 changed.then(step.names)
             fix = "redo brings it back, until something is sent"
             undone = self._go(mark, here, frame, fix, lambda: session.names._take_back(changed))
-            self._marks[place:] = []
-            self._begin(frame.marks[-1].number if frame.marks and frame.marks[-1].head == here else None)
+            self._marks.cut(place)
+            newest = frame.marks[-1] if frame.marks else None
+            self._marks.begin(newest.number if newest is not None and newest.head == here else None)
             self._undone.append(frame)
             self._went_on = False
             return undone
@@ -220,12 +163,12 @@ class Steps:
             self._session.controller.world.history.commit(self._undone[-1].head)  # which may be pruned
             frame = self._undone.pop()
             self._kept -= {promise for ref in frame.kept if (promise := ref()) is not None}
-            back = _Mark(None, frame.head, frame.life, frame.handles)
+            back = Mark(None, frame.head, frame.life, frame.handles)
             names, fix = self._session.names, "do it again, and get it from there"
             redone = self._go(back, here, frame, fix, lambda: names._do_again(frame.names))
-            number = self._marks[-1].number
-            self._marks[-1:] = frame.marks
-            self._begin(number)
+            number = self._marks.running.number
+            self._marks.put_back(frame.marks)
+            self._marks.begin(number)
             return redone
 
     def _here(self) -> int:
@@ -237,7 +180,7 @@ class Steps:
 
     def _look_for_redo(self, here: int) -> None:
         """Forget what was undone, if the world has gone on since, so that it cannot be done again."""
-        if self._undone and not self._may_redo(here):
+        if self._undone and not self._marks.is_quiet(self._undone[-1].target, here):
             self._undone.clear()
             self._went_on = True
 
@@ -277,74 +220,18 @@ class Steps:
             True
         """
         with self._session.controller.lock:
-            return self._is_quiet(commit, self._session.controller.world.head)
+            return self._marks.is_quiet(commit, self._session.controller.world.head)
 
-    def _last(self, n: int, here: int) -> tuple[int, _Mark, tuple[str, ...]]:
-        """The place of the mark before the last `n` steps, that mark, and the steps in words."""
-        history = self._session.controller.world.history
-        begins = 0 if history.cut is None else history.cut.seq  # steps that began before are gone
-        heads = [mark.head for mark in self._marks]
-        places = [at for at in range(len(heads)) if heads[at] >= begins and self._counts(at, here)]
-        known = [words_of_step(self._marks[at].number) for at in reversed(places)]
-        if n <= len(places):
-            return places[-n], self._marks[places[-n]], tuple(known[:n])
-        wanted, older = n - len(places), list[EarlierStep]()
-        if heads[0] >= begins:
-            older = earlier_steps.find(history, heads[0], wanted, self._session._now.vat_id)
-        if len(older) < wanted:
-            count, gone = len(places) + len(older), Recorded(self._session.controller.world).gone
-            only = f"only {count:,} can be taken back" if count else "nothing has changed the world"
-            if gone is not None:
-                only = f"{count:,} can be taken back, for {gone}"
-            raise KernelError(f"cannot take back {n:,} {'step' if n == 1 else 'steps'}: {only}")
-        words = tuple(step.words for step in older)
-        return 0, _Mark(None, older[-1].before, None, Handles()), (*known, *words)
-
-    def _counts(self, at: int, here: int) -> bool:
-        """Whether a step has changed the world, or bound names to something of it.
-
-        That a session joins and stores names is no step.
-        """
-        mark = self._marks[at]
-        ended = at + 1 < len(self._marks)
-        end = self._marks[at + 1].head if ended else here
-        loud = mark.loud if ended else None
-        if loud is None:
-            loud = mark.head != end and not self._is_quiet(mark.head, end, did_nothing)
-            mark.loud = loud if ended else None
-        return loud or (mark.names.touched and mark.head != self._joined)
-
-    def _leave(self, here: int, target: int, marks: list[_Mark], steps: tuple[str, ...]) -> _Frame:
+    def _leave(self, here: int, target: int, marks: list[Mark], steps: tuple[str, ...]) -> _Frame:
         session = self._session
-        store, way = session.controller.kernel.store, self._way(target, here)
+        store, way = session.controller.kernel.store, self._marks.way(target, here)
         found = effects(store, way or ())
         life = session._now
         handles = handles_of(life.liveslots)
         held = held_by_others(life.liveslots)
         return _Frame(here, target, list(marks), weakref.ref(life), handles, steps, found, held)
 
-    def _way(self, first: int, last: int) -> list[int] | None:
-        """The commits after `first` up to `last`, oldest first; None if `first` does not lead to `last`."""
-        found: list[int] = []
-        for seq in self._session.controller.world.history.ancestors(last):
-            if seq <= first:
-                return found[::-1] if seq == first else None
-            found.append(seq)
-        return None
-
-    def _may_redo(self, here: int) -> bool:
-        """Whether nothing but housekeeping was done since the last undo."""
-        return self._is_quiet(self._undone[-1].target, here)
-
-    def _is_quiet(self, first: int, last: int, judged: Judge = only_housekeeping) -> bool:
-        """Whether one commit leads to another with nothing but housekeeping in between."""
-        world, vat = self._session.controller.world, self._session._now.vat_id
-        way = self._way(first, last)
-        return way is not None and judged(
-            [record for seq in way for record in world.history.records_of(seq)], vat
-        )
-
-    def _go(self, mark: _Mark, here: int, frame: _Frame, fix: str, rebind: Callable[[], Rebound]) -> Undone:
+    def _go(self, mark: Mark, here: int, frame: _Frame, fix: str, rebind: Callable[[], Rebound]) -> Undone:
         session = self._session
         controller, opened, life = session.controller, session.controller._opened, session._now
         store, live = controller.kernel.store, life.liveslots

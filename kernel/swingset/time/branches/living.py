@@ -22,6 +22,7 @@ from swingset.model.foreign import said
 from swingset.model.messages import Send, described
 from swingset.model.refs import is_kref
 from swingset.model.visible import one_line
+from swingset.time.branches.arguments import in_words, translate
 from swingset.time.branches.branch import Addition, Branch, BranchAddition, BranchEntry, Changes
 from swingset.time.branches.entries import (
     BOOKKEEPING,
@@ -47,7 +48,6 @@ from swingset.world.records import CrankRecord, Record, RequestRecord, RowChange
 MOST_CRANKS = 10_000
 """How many cranks a branch runs at most beyond those that were recorded."""
 
-_BY_NAME = ("keep-sources", "draft")  # the argument `vat` is a name
 _NAME = "vc.2.s"  # the key of a name that a session has stored
 
 
@@ -232,7 +232,7 @@ class Living:
         if record.verb in OF_THE_MACHINE:
             return
         given = {**record.arguments, **self._changes.edit.get(record.number, {})}
-        what = self._in_words(record.verb, given)
+        what = in_words(record.verb, given, self.origins)
         if record.number in self._changes.drop:
             self._lose(record, given)
             self._dropped.append(BranchEntry(record.number, what, "dropped"))
@@ -347,7 +347,7 @@ class Living:
 
     def _ask(self, record: RequestRecord, given: dict[str, Any]) -> None:
         """Ask the kernel again for a request that is no syscall."""
-        self._translate(record.verb, given)
+        translate(record.verb, given, self.origins)
         if record.verb == "release":
             self._outcomes.released(record.arguments["kref"], given["kref"])
         numbers, last = self.origins.numbers(), self.kernel.world.journal.last
@@ -363,29 +363,6 @@ class Living:
             for then, here in pairs:
                 self._outcomes.sent_by_host(then, here, record.number, method)
 
-    def _translate(self, verb: str, given: dict[str, Any]) -> None:
-        """Rewrite the arguments of a request. Raises `Withheld`."""
-        origins = self.origins
-        if "capdata" in given:
-            given["capdata"] = origins.data(given["vat"], given["capdata"])
-        if "vat" in given and verb not in _BY_NAME:
-            given["vat"] = origins.vat(given["vat"])
-        if "vats" in given:
-            given["vats"] = [origins.vat(vat) for vat in given["vats"]]
-        for name in ("kref", "target"):
-            if name in given:
-                given[name] = origins.kref(given[name])
-        for name in ("methargs", "parameters"):
-            if name in given:
-                given[name] = origins.kernel_data(given[name])
-        if "meter" in given:
-            given["meter"] = origins.meter(given["meter"])
-        if "position" in given:
-            given["position"] = origins.position(given["position"])
-        options = given.get("options")
-        if isinstance(options, dict) and isinstance(options.get("meter"), str):
-            given["options"] = {**options, "meter": origins.meter(options["meter"])}
-
     def _attach(self, record: RequestRecord, given: Mapping[str, Any]) -> None:
         """Begin a life of a session's vat."""
         rows = [str(change.key[0]) for change in record.rows or () if change.table == "vats"]
@@ -394,17 +371,6 @@ class Living:
         self.kernel.attach(given["name"], Player(self._players, recorded), given["message"])
 
     # What came of it
-
-    def _in_words(self, verb: str, given: Mapping[str, Any]) -> str:
-        """A request in a few words."""
-        if verb == "syscall":
-            return syscall_in_words(given.get("syscall"))
-        if verb in ("send", "offer"):
-            return f"send {called(given.get('methargs'))}"
-        name = given.get("name") or given.get("peer") or given.get("meter") or given.get("device")
-        if isinstance(vat := given.get("vat"), str):
-            name = vat if verb in _BY_NAME else self.origins.name_of(vat)
-        return one_line(f"{verb} {name}" if isinstance(name, str) else verb, SHOWN)
 
     def _branch(self) -> Branch:
         own = list(self.fork.history.records(self._since))
