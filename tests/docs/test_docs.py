@@ -203,6 +203,16 @@ def test_a_page_uses_only_names_that_it_binds(page: Path) -> None:
     assert unbound(page) == set(), "bind them in a cell of the page"
 
 
+PUBLIC = re.compile(r"swingset(\.vat(\.\w+)?|\.testing|\.workers\.pulses|\.command\.cli)?|swingset_nb")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_imports_only_what_is_public(page: Path) -> None:
+    """What a reader types comes from the modules that are there for readers."""
+    found = re.findall(r"^(?:from|import) (swingset[\w.]*)", page.read_text(), re.MULTILINE)
+    assert [name for name in found if not PUBLIC.fullmatch(name)] == []
+
+
 def test_every_page_is_listed() -> None:
     """The first page names all others, and only pages that exist."""
     named = re.findall(r"\]\(([\w-]+)\.md\)", (DOCS / "README.md").read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -35,13 +36,27 @@ KINDS = {"WorldError", "StorageError", "ValueRefused"} | MISUSE
 """Errors without a section: those, bases, and a refusal of SQLite that is told as another."""
 
 
+def codes_of_the_library() -> list[str]:
+    """The codes that are no reason of the kernel: the library and its devices give them to errors."""
+    found = set[str]()
+    for path in (DOCS.parent / "kernel" / "swingset").rglob("*.py"):
+        text = path.read_text()
+        for node in ast.walk(ast.parse(text)) if 'code="' in text else ():
+            if isinstance(node, ast.keyword) and node.arg == "code" and isinstance(node.value, ast.Constant):
+                found |= {node.value.value} if isinstance(node.value.value, str) else set()
+    return sorted(found - {*get_args(Reason)})
+
+
+CODES = (*get_args(Reason), *codes_of_the_library())
+
+
 def world_errors() -> list[str]:
     """The errors of a world file, by name."""
     found = [name for name, each in vars(errors).items() if isinstance(each, type)]
     return sorted(name for name in found if issubclass(getattr(errors, name), errors.WorldError))
 
 
-@pytest.mark.parametrize("code", get_args(Reason))
+@pytest.mark.parametrize("code", CODES)
 def test_each_code_has_a_section(code: str) -> None:
     """It says what the code means, what is seen, and what to do; and the table on top leads to it."""
     text = SECTIONS[code].strip()
@@ -60,7 +75,7 @@ def test_each_error_of_a_world_file_is_told(name: str) -> None:
 
 def test_no_section_is_of_something_else() -> None:
     """Each section is of a code or an error that exists."""
-    assert SECTIONS.keys() <= {*get_args(Reason), *world_errors()} | {"Errors"}
+    assert SECTIONS.keys() <= {*CODES, *world_errors()} | {"Errors"}
 
 
 def typed() -> Iterator[tuple[str, str]]:
@@ -109,7 +124,7 @@ def test_calls_of_the_world_exist() -> None:
             assert callable(target), path
 
 
-NAMES = [*get_args(Reason), *(name for name in world_errors() if name not in KINDS)]
+NAMES = [*CODES, *(name for name in world_errors() if name not in KINDS)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -140,12 +155,14 @@ def test_help_refuses_what_is_no_word(capsys: pytest.CaptureFixture[str]) -> Non
     assert "vat-upgraded" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("code", get_args(Reason))
+@pytest.mark.parametrize("code", CODES)
 def test_an_error_with_a_code_says_where_its_cure_is(code: str) -> None:
     """A rejection, the reason of a suspension, and a start that failed otherwise than by its own error."""
     line = f"`%swingset help {code}` says what to do about it"
     problem = RemoteError("it did not work", code=code)
     assert line in as_text(problem, lambda _part: None)
+    if code not in get_args(Reason):
+        return  # no vat is suspended or refused with it
     assert line in cures("bank", f"{code}: it did not work")
     if code != "start-failed":
         fault = Fault(cast(Reason, code), "it did not work")
