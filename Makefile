@@ -8,7 +8,7 @@ READY  := $(VENV)/.installed
 # Hundreds of processes are started here, and without stored bytecode each compiles all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all ready mutants lint bench bench-peer lab notebooks site engine browser clean
+.PHONY: demo test test-all ready mutants lint bench bench-peer peer-goblins lab notebooks site engine browser clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -52,8 +52,13 @@ PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(NBVAL) not
 test: ready
 	$(PYTEST) -m "not slow"
 
-test-all: ready
+test-all: ready peer-goblins
 	$(PYTEST)
+
+# Installs another implementation of OCapN, which the slow tests then speak to: Spritely Goblins, of Debian.
+peer-goblins:
+	@sh tests/net/goblins/install.sh .goblins || \
+	  echo "Spritely Goblins is not here and could not be installed: its tests will be skipped"
 
 ready: $(READY)
 	@$(MAKE) --no-print-directory --jobs 3 engine browser lint

@@ -50,6 +50,15 @@ class Network:
         self.made = 0
         self.worlds: list[World] = []
 
+    def dial(self, peer: Locator) -> Cable | None:
+        """This end of a new connection; None if nobody listens there."""
+        listener = self.listeners.get(peer.peer)
+        if listener is None:
+            return None
+        mine, other = cables(self)
+        listener.accept(other)
+        return mine
+
     def run(self) -> None:
         """Until nothing is on its way and no vat has work."""
         for _ in range(100_000):
@@ -332,13 +341,11 @@ class Device:
         return conn
 
     def _dial(self, conn: str, peer: Locator) -> None:
-        listener = self.world.network.listeners.get(peer.peer)
-        if listener is None:
+        mine = self.world.network.dial(peer)
+        if mine is None:
             self.world.hub.closed(conn, "nobody listens there")
             return
-        mine, other = cables(self.world.network)
         self.attach(conn, mine)
-        listener.accept(other)
         self.world.hub.opened(
             conn, Opening(True, self.world.here, peer, self.world.proven, self.world.dialect)
         )

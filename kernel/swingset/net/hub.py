@@ -178,6 +178,19 @@ class Hub:
         """Follow a sturdyref; returns the promise of its object."""
         return self._enliven(locators.uri(locator), secret.handle, secret.length)
 
+    def refer(self, locator: locators.Locator, secret: Hidden) -> str:
+        """An object that stands for a sturdyref, which can be passed on; the kernel holds it from now on."""
+        found: list[str] = []
+
+        def apply(core: Core) -> None:
+            said = {"kind": "sturdy", "uri": locators.uri(locator)}
+            name = core.names.new({**said, "secret": secret.handle, "length": secret.length})
+            core.names.hand(name)
+            found[:] = [name]
+
+        self._input(apply)
+        return found[0]
+
     def enliven_held(self, name: str) -> str:
         """Follow a sturdyref that came in a message, by the name of its object; returns a promise.
 

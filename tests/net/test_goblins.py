@@ -1,0 +1,231 @@
+"""Spritely Goblins as a peer: what was measured, measured again.
+
+`make peer-goblins` installs it. Without it all of these are skipped, and say so.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swingset.net.locators import Locator, located
+from swingset.net.values import Failure, Hidden, Ref, Symbol, Tagged
+from tests.net.bench import TRANSPORT, World
+from tests.net.sockets import Sockets
+from tests.net.wellknown import BUILDER, ECHO, ENLIVENER, GREETER, PAIR, publish
+
+HERE = Path(__file__).parent
+CHROOT = Path(os.environ.get("SWINGSET_GOBLINS", HERE.parent.parent / ".goblins"))
+RELAY = b"relay---------------------------"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (CHROOT / "usr/bin/guile-3.0").exists() or os.geteuid() != 0,
+        reason="Spritely Goblins is not installed: make peer-goblins (needs root on Debian)",
+    ),
+]
+
+
+class Goblins:
+    """A process with a Goblins peer."""
+
+    def __init__(self, name: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        shutil.copy(HERE / "goblins/peer.scm", CHROOT / "srv/peer.scm")
+        words = [
+            "LANG=C.UTF-8",
+            "HOME=/root",
+            "GUILE_AUTO_COMPILE=0",
+            f"OCAPN_PORT={port}",
+            f"OCAPN_NAME={name}",
+        ]
+        command = ["chroot", str(CHROOT), "env", *words, "guile-3.0", "/srv/peer.scm"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.here = located(TRANSPORT, name, {"host": "127.0.0.1", "port": str(port)})
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == f"READY {port}\n".encode()
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def goblins() -> Iterator[list[Goblins]]:
+    """Two peers."""
+    made = [Goblins("first"), Goblins("second")]
+    yield made
+    for peer in made:
+        peer.close()
+
+
+class Ours:
+    """A world on a socket."""
+
+    def __init__(self, name: str, sockets: Sockets) -> None:
+        self.sockets = sockets
+        self.world = World(sockets, name)
+        sockets.listen(self.world)
+        publish(self.world)
+
+    def value(self, promise: str) -> Any:
+        assert self.sockets.until(lambda: self.world.outcome(promise) is not ...), "no answer came"
+        return self.world.outcome(promise)
+
+    def fetched(self, peer: Goblins, swissnum: bytes) -> str:
+        return str(self.value(self.world.fetch(peer.here, swissnum)).name)
+
+    def call(self, target: str, *args: Any) -> Any:
+        return self.value(self.world.call(target, "call", *args))
+
+    def close(self) -> None:
+        for conn in self.world.hub.connections():
+            self.world.hub.hang_up(conn, "the test is over")
+        self.sockets.run()
+
+
+_made: list[str] = []
+
+
+@pytest.fixture
+def ours(request: pytest.FixtureRequest) -> Iterator[Ours]:
+    sockets = Sockets()
+    _made.append(request.node.name)
+    made = Ours(f"ours{len(_made)}", sockets)
+    yield made
+    made.close()
+    sockets.close()
+
+
+def test_its_version_is_the_one_that_was_measured(goblins: list[Goblins]) -> None:
+    """Another version may speak another start of sessions, which needs a dialect of its own."""
+    command = ["chroot", str(CHROOT), "dpkg-query", "-W", "-f", "${Version}", "guile-goblins"]
+    version = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    print(f"guile-goblins {version}")
+    assert version.startswith("0.18."), version
+
+
+def test_three_messages_are_pipelined(goblins: list[Goblins], ours: Ours) -> None:
+    """They are sent behind the fetch, before anything has come back."""
+    world = ours.world
+    builder = world.fetch(goblins[0].here, BUILDER)
+    factory = world.call(builder, "call")
+    car = world.call(factory, "call", [Symbol("red"), Symbol("zoomracer")])
+    assert ours.value(world.call(car, "call")) == "Vroom! I am a red zoomracer car!"
+
+
+VALUES = [
+    *(True, False, 0, -5, 2**70, 1.5, float("inf"), "", "h\u00e9\U0001f600", b"", b"x", Symbol("s"), None),
+    *([], [1, [2]], {"a": 1, "b": [2]}, Tagged("usd", 5), Tagged("tuple", [1, 2])),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=ascii)
+def test_values_come_back_as_they_were(goblins: list[Goblins], ours: Ours, value: Any) -> None:
+    """The echo returns each value equal."""
+    assert ours.call(ours.fetched(goblins[0], ECHO), value) == [value]
+
+
+def test_references_come_back_as_themselves(goblins: list[Goblins], ours: Ours) -> None:
+    """An object of ours and one of its own keep their identity."""
+    echo = ours.fetched(goblins[0], ECHO)
+    mine = ours.world.object(lambda method: None)
+    assert ours.call(echo, Ref(mine), Ref(echo)) == [Ref(mine), Ref(echo)]
+
+
+def test_an_error_breaks_the_promise(goblins: list[Goblins], ours: Ours) -> None:
+    """It does not say what went wrong, and that is what its reader learns."""
+    rejected, failure = ours.value(ours.world.fetch(goblins[0].here, b"x" * 32))
+    assert (rejected, isinstance(failure, Failure)) == ("rejected", True)
+    assert "did not say" in failure.message
+
+
+def test_it_calls_our_object(goblins: list[Goblins], ours: Ours) -> None:
+    """The greeter says hello to an object of ours, with an answer position of 0."""
+    got: list[Any] = []
+    listener = ours.world.object(lambda method, *args: got.append((method, *args)))
+    assert ours.call(ours.fetched(goblins[0], GREETER), Ref(listener)) is True
+    assert ours.sockets.until(lambda: got)
+    assert got == [("call", "Hello")]
+
+
+@pytest.mark.parametrize(("verb", "heard"), [("fulfill", 42), ("break", "oh no")])
+def test_a_promise_of_its_own_settles_here(goblins: list[Goblins], ours: Ours, verb: str, heard: Any) -> None:
+    """A promise in a value is listened to, and settles when its resolver is called."""
+    promise, resolver = ours.call(ours.fetched(goblins[0], PAIR))
+    assert ours.world.outcome(promise.name) is ...
+    ours.world.call(resolver.name, verb, heard)
+    found = ours.value(promise.name)
+    assert found == 42 if verb == "fulfill" else found[1].message == "oh no"
+
+
+def test_what_we_passed_is_let_go_of(goblins: list[Goblins], ours: Ours) -> None:
+    """Its collector frees our exports by counts, however often each has crossed."""
+    echo = ours.fetched(goblins[0], ECHO)
+    mine = Ref(ours.world.object(lambda method: None))
+    for _ in range(3):
+        assert ours.call(echo, mine, mine) == [mine, mine]
+    assert ours.sockets.until(lambda: ours.world.hub.peers()[0]["exports"] == 0, 20)
+    assert mine.name in ours.world.dropped
+
+
+def test_a_gift_of_its_own_reaches_us(goblins: list[Goblins], ours: Ours) -> None:
+    """It gives us an object of the other process, which we fetch from there."""
+    reference = ours.call(ours.fetched(goblins[1], ECHO), 1)
+    assert reference == [1]
+    sturdy = _sturdyref(ours, goblins[1].here, ECHO)
+    found = ours.call(ours.fetched(goblins[0], ENLIVENER), Ref(sturdy))
+    assert ours.call(found.name, "through the gift") == ["through the gift"]
+    assert len(ours.world.hub.peers()) == 2
+
+
+def _sturdyref(ours: Ours, peer: Locator, swissnum: bytes) -> str:
+    """A sturdyref that our world can pass on: what arrives in a message."""
+    return ours.world.hub.refer(peer, Hidden(ours.world.device.hide(swissnum), len(swissnum)))
+
+
+def test_our_gift_reaches_it(goblins: list[Goblins], ours: Ours) -> None:
+    """We give an object of one process to the other, which then calls it directly."""
+    relay = ours.fetched(goblins[0], RELAY)
+    echo = ours.fetched(goblins[1], ECHO)
+    assert ours.call(relay, Ref(echo), 5) == [5]
+
+
+def test_a_gift_of_ours_is_fetched_from_us(goblins: list[Goblins], ours: Ours) -> None:
+    """One process gives our object to the other, which dials us and withdraws it."""
+    got: list[Any] = []
+
+    def take(method: str, *args: Any) -> str:
+        got.append(args)
+        return "done"
+
+    mine = ours.world.object(take)
+    first, second = ours.fetched(goblins[0], RELAY), ours.fetched(goblins[1], RELAY)
+    assert ours.call(first, Ref(second), Ref(mine), 7) == "done"
+    assert got == [(7,)]
+
+
+def test_both_dial_at_once(goblins: list[Goblins], ours: Ours) -> None:
+    """It dials a world of ours that dials it: one session stays, and both get what they asked for."""
+    other = Ours(f"{ours.world.name}x", ours.sockets)
+    sturdy = _sturdyref(ours, other.world.here, ECHO)
+    enlivener = ours.fetched(goblins[0], ENLIVENER)
+    asked = ours.world.call(enlivener, "call", Ref(sturdy))
+    fetched = other.world.fetch(goblins[0].here, ECHO)
+    assert other.call(fetched, 1) == [1]
+    found = ours.value(asked)
+    assert ours.call(found.name, 2) == [2]
+    peers = [row["peer"] for row in other.world.hub.peers() if "first" in row["peer"]]
+    assert len(peers) == 1
+    other.close()
