@@ -29,7 +29,7 @@ from swingset.host.base.interruptions import Interruption, interruption
 from swingset.host.base.lives import Lives
 from swingset.host.base.outputs import WaitingOutputs
 from swingset.model.messages import Event
-from swingset.model.visible import one_line
+from swingset.model.values import value_in_words
 from swingset.model.wording import named
 from swingset.workers.base import WorkerFactory
 from swingset.world.enforcing import Bounds
@@ -222,9 +222,8 @@ class Opened:
             if promise is None or promise.state not in (FULFILLED, REJECTED):
                 continue
             if promise.state == REJECTED or promise.policy == "log_always":
-                lines.append(
-                    f"{kref} was {promise.state}: {one_line(promise.data.body if promise.data else '', 500)}"
-                )
+                words = value_in_words(promise.data, _called, 500) if promise.data else ""
+                lines.append(f"{kref} was {promise.state}: {words}")
             told.append(kref)
         if told:
             with self.kernel.request("log-outcomes", krefs=told):
@@ -333,3 +332,7 @@ class Opened:
         self.kernel.warehouse.discard_all()
         self.bounds = None
         self._spent.clear()
+
+
+def _called(slot: str, iface: str | None) -> str:
+    return f"{iface} {slot}" if iface else slot
