@@ -3,7 +3,8 @@
 `%load_ext swingset_nb` adds three magics, `%swingset`, `%%vat` and `%%kind`; `%swingset` alone says what to
 do next. Nothing else happens at import: the engine is prepared when a vat first needs it.
 
-`session()` gives access to everything that has no magic, such as devices, meters and host functions.
+`fetch()` asks for an object of another world. `session()` gives access to everything that has no magic, such
+as devices, meters and host functions.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import os
+    from typing import Any
+
     from IPython.core.interactiveshell import InteractiveShell
 
     from swingset.host.sessions.session import Session
@@ -42,3 +46,18 @@ def session() -> Session:
     from swingset_nb.extension import loaded
 
     return loaded(get_ipython()).notebook.require().session
+
+
+def fetch(source: str | os.PathLike[str] | None = None) -> Any:
+    """A promise for an object of another world: `theirs = await fetch(Path("purse.ocapn"))`.
+
+    `source` is the string, which the cell then has in it, or a file with it, as a path object. Without one
+    the string is asked for. Raises `SwingSetError` for a string that is not the address of an object, and
+    what `session` raises.
+    """
+    from IPython import get_ipython
+
+    from swingset_nb.extension import loaded
+    from swingset_nb.on_links import fetched
+
+    return fetched(loaded(get_ipython()).notebook, source)

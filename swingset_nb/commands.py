@@ -75,6 +75,7 @@ def registered() -> dict[str, Command]:
         on_help,
         on_lessons,
         on_limits,
+        on_links,
         on_modules,
         on_monitoring,
         on_names,
@@ -142,6 +143,7 @@ GROUPS = {
         *("rehearse", "upgrade", "upgraded", "shadow", "migrate", "upgrade-all", "module"),
         *("drafts", "keep-drafts", "drop-draft", "name"),
     ),
+    "other worlds": ("listen", "share", "unshare", "shared", "fetch", "peers"),
     "one vat": ("suspend", "resume", "drop", "limits", "terminate"),
     "the past": (
         *("history", "console", "costs", "cause", "story", "find", "when", "sql", "trace", "debug", "test"),

@@ -3,6 +3,8 @@
 Messages that a cell sends are delivered by the hook after the cell. A message that is sent outside of a cell
 schedules a callback in the kernel's event loop, which does the same as soon as the loop is free. One callback
 delivers all messages that were sent before it runs. Within a cell none is scheduled.
+What comes from other worlds is delivered in the same way, in slices of a twentieth of a second with a commit
+each, and never while a cell runs.
 If there is no event loop, as in a plain terminal between two prompts, the next cell delivers the messages.
 """
 
@@ -24,6 +26,7 @@ class Deliveries:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
         self._noted = False
+        self._expected = False
         self._at_work: int | None = None
         self._over = False
 
@@ -32,12 +35,13 @@ class Deliveries:
         self._find_loop()
         self._hooks.began = self._find_loop
         self._notebook.stirred = self.note
+        self._notebook.came = self._hooks.ended = self.came
 
     def remove(self) -> None:
         """Stop scheduling deliveries."""
         self._over = True
         self._hooks.began = None
-        self._notebook.stirred = None
+        self._notebook.stirred = self._notebook.came = self._hooks.ended = None
 
     def _find_loop(self) -> None:
         try:
@@ -54,6 +58,33 @@ class Deliveries:
                 return
             self._noted = True
             self._loop.call_soon_threadsafe(self._deliver)
+
+    def came(self) -> None:
+        """Schedule the delivery of what came from other worlds, from any thread."""
+        with self._lock:
+            if self._expected or self._loop is None or self._loop.is_closed():
+                return
+            self._expected = True
+            self._loop.call_soon_threadsafe(self._receive)
+
+    def _receive(self) -> None:
+        """Deliver for a short while, then let the loop do what else there is."""
+        with self._lock:
+            self._expected = False
+        world = self._notebook.world
+        if self._over or self._hooks.in_cell or world is None or not self._notebook.settings.autorun:
+            return  # the end of the cell asks again
+        self._at_work = threading.get_ident()
+        try:
+            self._notebook.console.begin()
+            more = self._hooks.guarded(world.controller.net.pump)
+            if more:
+                self._notebook.refresh_panels()
+        finally:
+            self._notebook.console.end()
+            self._at_work = None
+        if more:
+            self.came()
 
     def _deliver(self) -> None:
         with self._lock:

@@ -35,6 +35,8 @@ class CellHooks:
         self._again = Again(notebook)
         self.began: Callable[[], None] | None = None
         """Called when a cell begins."""
+        self.ended: Callable[[], None] | None = None
+        """Called when a cell has ended."""
 
     def install(self) -> None:
         """Register the callbacks."""
@@ -75,6 +77,16 @@ class CellHooks:
             self._notebook.cells.end()
         if problem is not None and result is not None and result.success:
             result.error_in_exec = problem
+        if self.ended is not None:
+            self.ended()
+
+    def guarded(self, act: Callable[[], bool]) -> bool:
+        """Do something outside of cells; an error is shown, and counts as False."""
+        try:
+            return act()
+        except (Exception, KeyboardInterrupt) as problem:
+            self._show(problem)
+            return False
 
     def catch_up(self, shown: BaseException | None = None) -> BaseException | None:
         """Do the steps after a cell, or after a message outside of cells; returns the first error.

@@ -86,7 +86,13 @@ class NotebookSession(Session):
         """The promise's value; a rejection from this session shows only the cell's line."""
         self._hint(self._clocks.told(promise))
         try:
-            return super().wait(promise)
+            with interruptible():
+                return super().wait(promise)
+        except Interrupted:
+            raise
+        except KeyboardInterrupt:
+            words = "stopped waiting for another world; its answer may still come"
+            raise Interrupted(words, "await it again", "%swingset peers") from None
         except Exception as error:
             if isinstance(error, RemoteError):
                 self.references.tell_target(error, promise)

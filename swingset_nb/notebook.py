@@ -68,6 +68,8 @@ class Notebook:
         self.binding = Binding(shell)
         self.stirred: Callable[[], None] | None = None
         """Called when something is sent, from any thread."""
+        self.came: Callable[[], None] | None = None
+        """Called when something came from another world, from any thread."""
         self.prepare: Callable[[str], None] | None = None
         """Called with the kind of worker of a world that was opened, to begin with its engine."""
         self.parted: dict[str, Any] = {}
@@ -129,6 +131,8 @@ class Notebook:
         session.names.bindings.start(self._own())
         session.renewed = self._renewed
         session.stirred = self._stir
+        session.awaits = self.progress.waiting
+        controller.net.notify(self._come)
         self._told = {}
         self._world = OpenWorld(path, controller, session, found, looked=controller.crank)
         self.allow_run()
@@ -293,6 +297,10 @@ class Notebook:
     def _stir(self) -> None:
         if self.stirred is not None:
             self.stirred()
+
+    def _come(self) -> None:
+        if self.came is not None:
+            self.came()
 
     def own(self, namespace: Mapping[str, Any] | None = None) -> list[tuple[str, Any]]:
         """The user's own variables."""

@@ -55,6 +55,10 @@ class Progress:
             " interrupt to stop between cranks"
         )
 
+    def waiting(self) -> None:
+        """Update it with the wait for an answer of another world."""
+        self._tell("waiting for another world; interrupt to stop")
+
     def pulse(self, pulse: Pulse) -> None:
         """Update it with how far one long delivery is; short ones are told of as cranks."""
         if pulse.beats < LONG:

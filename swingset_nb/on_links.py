@@ -1,0 +1,199 @@
+"""Commands for links to other worlds: be reachable, give out an object, take it back, and see who is there.
+
+The string of what is shared is a secret. A notebook file keeps its outputs, so `share` writes the string into
+a file for its owner alone, and shows it in the cell only if it is asked to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+from typing import Any
+
+from swingset.core.errors import KernelError
+from swingset.model.visible import one_line
+from swingset_nb.commands import argument, command
+from swingset_nb.errors import BadArguments, SwingSetError
+from swingset_nb.notebook import Notebook
+from swingset_nb.render import Message, Shown, Table
+
+_SUFFIX = ".ocapn"
+
+
+@command(
+    "listen",
+    "let other worlds connect to this one, until it is closed",
+    argument("transport", metavar="TRANSPORT", nargs="?", default="unix", help="how, such as unix"),
+    argument("options", metavar="NAME=TEXT", nargs="*", help="what that takes, such as path=/tmp/my.sock"),
+    rest="`%swingset peers` shows who is there",
+)
+def listen(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Have the open world listen."""
+    options = {}
+    for option in given.options:
+        name, equals, text = option.partition("=")
+        if not equals or not name.isidentifier():
+            raise BadArguments(f"{one_line(option, 60)!r} is no NAME=TEXT", "%swingset listen unix path=PATH")
+        options[name] = text
+    controller = notebook.require().controller
+    try:
+        controller.net.listen(given.transport, **options)
+    except KernelError as problem:
+        raise SwingSetError(str(problem), "%swingset help listen") from None
+    return Message(
+        f"this world listens by {given.transport}, until it is closed",
+        (),
+        ("`%swingset share NAME` gives out what NAME refers to",),
+    )
+
+
+@command(
+    "share",
+    "give out an object: whoever has the string that is made has the object",
+    argument("name", metavar="NAME", help="a name whose value is a reference"),
+    argument("--to", metavar="FILE", help="where to write the string; NAME.ocapn by default"),
+    argument("--show", action="store_true", help="show the string here, where it is saved with the notebook"),
+    argument("--label", metavar="TEXT", help="what the list calls it; NAME by default"),
+    argument("--seconds", metavar="N", type=float, help="after how long it opens nothing any more"),
+    argument("--once", action="store_true", help="whether it opens only once"),
+    completes="name",
+    rest="`%swingset shared` lists what was given out",
+)
+def share(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Make a string for a reference."""
+    value = _value(notebook, given.name)
+    session = notebook.require().session
+    label = given.label or given.name
+    path = given.to or f"{given.name}{_SUFFIX}"
+    if not given.show and os.path.lexists(path):
+        raise SwingSetError(f"{path} is there already", f"%swingset share {given.name} --to OTHER")
+    try:
+        uri = session.net.share(value, label=label, seconds=given.seconds, once=given.once)
+        notebook.flush()
+    except KernelError as problem:
+        raise SwingSetError(str(problem), "%swingset listen") from None
+    hints = (f"`%swingset unshare {label}` takes it back",)
+    if given.show:
+        return Message(f"{given.name} is shared; whoever has this string has it:", (uri,), hints)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(uri + "\n")
+    return Message(
+        f"{given.name} is shared; whoever has the string in {path} has it",
+        ("only you can read the file",),
+        hints,
+    )
+
+
+@command(
+    "unshare",
+    "take back what was given out: its string opens nothing any more",
+    argument("what", metavar="LABEL", help="its label, digest or string"),
+    rest="`%swingset shared` lists what was given out",
+)
+def unshare(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Revoke a string."""
+    try:
+        share = notebook.require().controller.net.unshare(given.what)
+        notebook.flush()
+    except KernelError as problem:
+        raise SwingSetError(str(problem), "%swingset shared") from None
+    return Message(
+        f"{one_line(share.label or share.digest, 80)} is not given out any more",
+        ("references that were fetched before stay",),
+    )
+
+
+@command("shared", "what was given out, and whether it was used")
+def shared(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+    """List the shares."""
+    import time
+
+    now = time.time()
+    rows = [
+        (
+            one_line(share.label, 80),
+            share.state(now),
+            share.uses,
+            one_line(share.last_user or "", 80),
+            share.digest[:16],
+        )
+        for share in notebook.require().controller.net.shared()
+    ]
+    columns = ("label", "state", "uses", "last used by", "digest")
+    return Table("shared", columns, rows, "nothing is given out")
+
+
+@command(
+    "fetch",
+    "ask for an object of another world, and bind a name to it",
+    argument("name", metavar="NAME", help="the name to bind"),
+    argument("source", metavar="FILE", nargs="?", help="a file with the string; without one it is asked for"),
+    rest="`%swingset peers` shows who is there",
+)
+def fetch(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Fetch an object, and wait for it."""
+    if not given.name.isidentifier():
+        raise BadArguments(f"{one_line(given.name, 60)!r} is no name", "%swingset fetch NAME FILE")
+    source = given.source
+    notebook.give({given.name: notebook.require().session.wait(fetched(notebook, source and _file(source)))})
+    return Message(f"{given.name} refers to an object of another world")
+
+
+def _file(source: str) -> Any:
+    from pathlib import Path
+
+    return source if source.startswith("ocapn://") else Path(source)
+
+
+def fetched(notebook: Notebook, source: str | os.PathLike[str] | None) -> Any:
+    """A promise for the object that a string, or a file with it, leads to; None asks for the string."""
+    if source is None:
+        try:
+            source = getpass.getpass("the string of what is shared: ")
+        except (OSError, EOFError, NotImplementedError):
+            words = "the string has to be asked for, and nobody can be asked here"
+            raise SwingSetError(words, "%swingset fetch NAME FILE") from None
+    try:
+        return notebook.require().session.net.fetch(source)
+    except KernelError as problem:
+        raise SwingSetError(str(problem), "%swingset help fetch") from None
+
+
+def _value(notebook: Notebook, name: str) -> Any:
+    """The value of a name of the notebook."""
+    own = dict(notebook.own())
+    if name not in own:
+        raise SwingSetError(f"there is no name {one_line(name, 60)!r} here", "%swingset names")
+    return own[name]
+
+
+@command("peers", "the sessions with other worlds, and what became of the last ones")
+def peers(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+    """List the sessions."""
+    net = notebook.require().controller.net
+    rows = [
+        (
+            one_line(_short(peer.peer), 80),
+            peer.state,
+            "dialled" if peer.outgoing else "came in",
+            "proved" if peer.proven else "not proved",
+            peer.exports,
+            peer.imports,
+            peer.messages,
+            peer.sent,
+        )
+        for peer in net.peers()
+    ]
+    columns = ("peer", "state", "how", "who it is", "exports", "imports", "messages in", "out")
+    notes = [
+        f"{event['event']}: {one_line(_short(event['peer']), 60)} {one_line(event['why'], 120)}".strip()
+        for event in net.events()[-5:]
+    ]
+    return Table("peers", columns, rows, "no session with another world", notes)
+
+
+def _short(peer: str) -> str:
+    """A peer by the beginning of its designator, and its transport."""
+    name, _, transport = peer.removeprefix("ocapn://").partition("?")[0].rpartition(".")
+    return f"{name[:12]}.{transport}" if name else peer

@@ -1,0 +1,122 @@
+"""Other worlds in a notebook: sharing, fetching, waiting, and what comes while no cell runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.notebook.kernels import Kernel
+
+ROOT = Path(__file__).parents[2]
+
+
+def served(folder: Path) -> subprocess.Popen[str]:
+    """A world in a process of its own, with a bank, that listens."""
+    command = [
+        sys.executable,
+        "-m",
+        "tests.scenarios.serving",
+        str(folder / "theirs.world"),
+        str(folder / "it"),
+    ]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "READY\n"
+    return process
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """A notebook with a world, and another world in a process beside it."""
+    folder = tmp_path_factory.mktemp("links")
+    with Kernel(folder) as kernel:
+        kernel.run("%load_ext swingset_nb")
+        kernel.run("%swingset open mine.world --worker local")
+        kernel.folder = folder
+        process = served(folder)
+        kernel.process = process
+        yield kernel
+        kernel.process.kill()
+        kernel.process.wait()
+
+
+def test_a_notebook_uses_an_object_of_another_process(opened: Kernel) -> None:
+    """It awaits the object and its answers as if they were here; an error has its line."""
+    opened.run("from pathlib import Path; from swingset_nb import fetch")
+    opened.run("theirs = await fetch(Path('it'))")
+    assert opened.run("await E(theirs).deposit(5)").plain == "5"
+    assert opened.run("await E(E(E(theirs).sub_purse()).sub_purse()).deposit(7)").plain == "7"
+    failed = opened.run("await E(theirs).deposit(-1)")
+    assert "ValueError: no debts" in failed.traceback
+    assert "vat bank, line 9" in failed.traceback
+    assert "dialled" in opened.run("%swingset peers").plain
+    assert "net" in opened.run("%swingset clists").plain
+
+
+def test_a_process_that_is_killed_is_reached_again(opened: Kernel) -> None:
+    """While it is gone, a message is rejected with its code; then the same name works on."""
+    opened.process.kill()
+    opened.process.wait()
+    failed = opened.run("await E(theirs).deposit(0)")
+    assert "Disconnected" in failed.traceback
+    opened.process = served(opened.folder)
+    assert opened.run("await E(theirs).deposit(1)").plain == "6"
+
+
+def test_a_string_is_in_no_output_unless_asked_for(opened: Kernel) -> None:
+    """It goes to a file for its owner alone."""
+    opened.run("%swingset listen unix path=mine.sock")
+    opened.run("%%vat counter\nfrom swingset.vat import remotable\n@remotable\nclass Counter:\n"
+               "    n = 0\n    def add(self):\n        self.n += 1\n        return self.n\n"
+               "def build_root_object():\n    return Counter()")  # fmt: skip
+    told = opened.run("%swingset share counter").plain
+    assert told.splitlines()[0] == "counter is shared; whoever has the string in counter.ocapn has it"
+    path = opened.folder / "counter.ocapn"
+    assert path.read_text().startswith("ocapn://")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "counter.ocapn is there already" in opened.run("%swingset share counter").traceback
+    assert "ocapn://" in opened.run("%swingset share counter --show --label again").plain
+    assert "counter  open" in opened.run("%swingset shared").plain
+
+
+def test_messages_of_others_are_delivered_while_no_cell_runs(opened: Kernel) -> None:
+    """Another world calls what was shared; the notebook does nothing for it."""
+    code = (
+        "import sys; from pathlib import Path; from swingset.host.worlds.opening import open_world\n"
+        "from swingset.host.sessions.session import Session; from swingset.guest.sending.eventual import E\n"
+        "with open_world(worker='local') as world:\n"
+        "    session = Session(world)\n"
+        "    theirs = session.net.fetch(Path(sys.argv[1]))\n"
+        "    print([session.wait(E(theirs).add()) for _ in range(3)])\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(opened.folder / "counter.ocapn")],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert ran.stdout == "[1, 2, 3]\n"
+    assert opened.run("await E(counter).add()").plain == "4"
+    told = opened.run("%swingset unshare counter").plain
+    assert told.startswith("counter is not given out any more")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("%swingset listen pigeon", "no netlayer for 'pigeon' here"),
+        ("%swingset listen unix path", "'path' is no NAME=TEXT"),
+        ("%swingset share nothing", "no name 'nothing' here"),
+        ("%swingset unshare nothing", "nothing is shared under this"),
+        ("%swingset fetch 5 it", "'5' is no name"),
+        ("%swingset fetch it", "nobody can be asked here"),
+        ("%swingset fetch it nowhere.ocapn", "the address cannot be read"),
+    ],
+)
+def test_a_line_that_cannot_be_done_is_refused(opened: Kernel, line: str, said: str) -> None:
+    """The refusal has the next step."""
+    failed = opened.run(line)
+    assert said in failed.traceback
+    assert "→" in failed.traceback
