@@ -12,11 +12,13 @@ What the new code does differently shows only with messages: `swingset.redeliver
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from swingset.core.errors import VatFault
 from swingset.core.kernel import Kernel
+from swingset.core.lifecycle import LeftBehind
 from swingset.host.base.policies import cranks
 from swingset.host.base.starting import Parts
 from swingset.host.code.consequences import (
@@ -106,34 +108,23 @@ def rehearse_upgrade(
             if records is None or "record" not in error.fault.details:
                 return found
             return _with_records(found, _all_the_same(controller, vat, parts, records, progress))
-        left_behind = report.left_behind
-        abandoned = tuple(
-            objects[kref] for kref in (left_behind.abandoned if left_behind else ()) if kref in objects
-        )
-        broken = tuple(
-            promises[kref] for kref in (left_behind.disconnected if left_behind else ()) if kref in promises
-        )
-        rejected = tuple(
-            row
-            for row in lens.promises()
-            if row.state == REJECTED
-            and row.kref in promises
-            and promises[row.kref].state not in (FULFILLED, REJECTED)
-            and _DISCONNECTION not in row.value
-        )
+        losses = _losses(report.left_behind, objects, promises, lens.promises())
         kept = kept_of(stored, versions.stored())
         moved, left = migrating(kernel, vat_id)
         size_then = store_size(kernel, vat_id)
         fork.queue.unpause()
         run = fork.run(cranks(FOLLOW_UP_CRANKS))
         faults = [later.fault for later in run.reports if later.fault is not None]
-        found = _accepted(vat, report.computrons, abandoned, broken, rejected, kept, run.cranks, faults)
-        cures = [fixes_of_answers(row.value, parts, controller.vats.parts(vat)) for row in rejected[:1]]
+        found = _accepted(vat, report.computrons, losses, kept, run.cranks, faults)
+        cures = [
+            fixes_of_answers(row.value, parts, controller.vats.parts(vat)) for row in losses.rejected[:1]
+        ]
+        waiting = [promises[row.kref] for row in losses.rejected]
         told = Consequences(
             surviving(kept),
-            lost(abandoned, broken, rejected),
+            lost(*losses),
             moved,
-            noticing(abandoned, broken, [promises[row.kref] for row in rejected], faults),
+            noticing(losses.abandoned, losses.broken, waiting, faults),
             costing(report.computrons, (size, size_then), run.cranks, len(faults), left),
         )
         found = replace(found, fixes=cures[0] if cures else (), consequences=told)
@@ -146,6 +137,36 @@ def rehearse_upgrade(
         return _with_untried(found, left)
     finally:
         fork.close()
+
+
+class _Losses(NamedTuple):
+    """What an upgrade loses: exports, promises that it breaks, and other promises that it rejects."""
+
+    abandoned: tuple[ObjectRow, ...]
+    broken: tuple[PromiseRow, ...]
+    rejected: tuple[PromiseRow, ...]
+
+
+def _losses(
+    left_behind: LeftBehind | None,
+    objects: Mapping[str, ObjectRow],
+    promises: Mapping[str, PromiseRow],
+    then: list[PromiseRow],
+) -> _Losses:
+    """What is lost of the objects and promises that there were, if the promises are `then`."""
+    abandoned, broken = (left_behind.abandoned, left_behind.disconnected) if left_behind else ((), ())
+    return _Losses(
+        tuple(objects[kref] for kref in abandoned if kref in objects),
+        tuple(promises[kref] for kref in broken if kref in promises),
+        tuple(
+            row
+            for row in then
+            if row.state == REJECTED
+            and row.kref in promises
+            and promises[row.kref].state not in (FULFILLED, REJECTED)
+            and _DISCONNECTION not in row.value
+        ),
+    )
 
 
 def _all_the_same(
@@ -227,20 +248,19 @@ def _refused(vat: str, fault: Fault, cures: tuple[Fix, ...]) -> Rehearsal:
 def _accepted(
     vat: str,
     computrons: int | None,
-    abandoned: tuple[ObjectRow, ...],
-    broken: tuple[PromiseRow, ...],
-    rejected: tuple[PromiseRow, ...],
+    losses: _Losses,
     kept: dict[str, int],
     ran: int,
     faults: list[Fault],
 ) -> Rehearsal:
+    abandoned, broken, rejected = losses
     lines = [f"{count:,} {tag} kept, identity and state" for tag, count in kept.items()]
     lines += describe_left_behind(abandoned, broken)
     lines += [f"promise {row.kref} is rejected: {one_line(row.value, 200)}" for row in rejected]
     if ran:
         lines.append(f"what was waiting then ran for {ran} cranks, {len(faults)} of them undone")
     lines += [f"undone: {fault}" for fault in faults[:5]]
-    losses = [
+    counted = [
         f"{count} {one if count == 1 else many}"
         for count, one, many in (
             (len(abandoned), "exported object would be abandoned", "exported objects would be abandoned"),
@@ -251,7 +271,7 @@ def _accepted(
         if count
     ]
     verdict = (
-        f"The upgrade of {vat} would go through" + (", but " + " and ".join(losses) if losses else "") + "."
+        f"The upgrade of {vat} would go through" + (", but " + " and ".join(counted) if counted else "") + "."
     )
     left = (abandoned, broken, kept, computrons)
     return Rehearsal(vat, True, verdict, tuple(lines), None, *left, rejected=rejected)

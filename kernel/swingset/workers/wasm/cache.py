@@ -80,10 +80,9 @@ def prune(folder: Path, prefix: str) -> None:
     for stem in sorted(groups, key=lambda stem: last_used[stem], reverse=True)[_KEPT:]:
         lock = folder / f"{stem}.lock"
         with _if_free(lock) as free:
-            if free:
-                for path in (*groups[stem], lock):
-                    with contextlib.suppress(OSError):
-                        path.unlink()
+            for path in (*groups[stem], lock) if free else ():
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
 
 def _used(path: Path) -> float:

@@ -17,7 +17,7 @@ Nothing here compiles or runs anything.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from swingset.workers.base import WorkerError
@@ -104,7 +104,7 @@ def _check_names(data: bytes, wanted: dict[int, str]) -> None:
         )
 
 
-def _function_names(data: bytes, numbers: object) -> Iterator[tuple[int, str]]:
+def _function_names(data: bytes, numbers: Container[int]) -> Iterator[tuple[int, str]]:
     for section, start, end in _sections(data):
         if section != _CUSTOM:
             continue
@@ -116,14 +116,19 @@ def _function_names(data: bytes, numbers: object) -> Iterator[tuple[int, str]]:
             kind = data[at]
             size, at = _read_leb(data, at + 1)
             if kind == 1:
-                count, here = _read_leb(data, at)
-                for _ in range(count):
-                    number, here = _read_leb(data, here)
-                    length, here = _read_leb(data, here)
-                    if number in numbers:  # type: ignore[operator]
-                        yield number, data[here : here + length].decode("utf-8", "replace")
-                    here += length
+                yield from _names_at(data, at, numbers)
             at += size
+
+
+def _names_at(data: bytes, at: int, numbers: Container[int]) -> Iterator[tuple[int, str]]:
+    """The names of some functions in the table of names that begins there."""
+    count, at = _read_leb(data, at)
+    for _ in range(count):
+        number, at = _read_leb(data, at)
+        length, at = _read_leb(data, at)
+        if number in numbers:
+            yield number, data[at : at + length].decode("utf-8", "replace")
+        at += length
 
 
 def _without_bodies(body: bytes, removed: frozenset[int], first: int) -> bytes:
