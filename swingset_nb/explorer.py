@@ -66,7 +66,7 @@ class _Part:
     shown: dict[str, Any]
 
 
-_DEEDS = ("step", "run", "pause", "cancel", "break", "branch", "whatif", "verb")
+_DEEDS = ("step", "run", "pause", "cancel", "break", "branch", "whatif", "verb", "upgrade")
 """What takes the place of the deed before, even if it is refused."""
 
 

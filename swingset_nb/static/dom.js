@@ -19,6 +19,9 @@ export function h(tag, props = {}, ...children) {
   return el;
 }
 
+/** A text whose parts in backticks are code. @param {string} text @returns {(Node | string)[]} */
+export const coded = (text) => text.split("`").map((part, at) => (at % 2 ? h("code", {}, part) : part));
+
 /** Replace what an element holds, and give the focus back to the element of the same key.
  * @param {HTMLElement} el @param {...(Node | string | null)} children */
 export function fill(el, ...children) {

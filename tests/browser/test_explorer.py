@@ -399,6 +399,58 @@ def test_a_dead_panel_says_so(bare: Bare) -> None:
     expect(panel.locator(".sw-durable", has_text="Purse alice")).to_be_visible()
 
 
+def test_a_newcomer_upgrades_a_vat_and_goes_back_by_the_page_alone(
+    browser: Any, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In an empty world the panel says how to begin; then all but two cells is done by clicks in it."""
+    from playwright.sync_api import expect
+
+    monkeypatch.chdir(tmp_path)
+    running: Any = InteractiveShell()
+    extension.load(running)
+    running.run_cell("%swingset open new.world --worker local")
+    panel = Explorer(running._swingset_nb.notebook)
+    running._swingset_nb.notebook.panels.append(panel)
+    panel.refresh()
+    page = browser.new_page(viewport={"width": 1100, "height": 900}, reduced_motion="reduce")
+    bare = Bare(page, panel)
+    shown = bare.show()
+    expect(shown.locator(".sw-legend")).to_contain_text("a cell that begins with %%vat NAME makes one")
+    shown.screenshot(path=pictures / "newcomer-1-empty.png")
+    running.run_cell(BANK)
+    bare.refresh()
+
+    def send(row: str, method: str, args: str) -> None:
+        shown.locator(".sw-room .sw-row", has_text=row).last.click()
+        shown.locator(".sw-verb-send").click()
+        shown.locator(".sw-form select").select_option(method)
+        shown.locator(".sw-form").get_by_label("arguments").fill(args)
+        page.keyboard.press("Enter")
+        expect(shown.locator(".sw-did code").first).to_contain_text(f"{method}({args})")
+
+    send("Bank", "open_purse", "'alice'")
+    expect(shown.locator(".sw-did")).to_contain_text("Purse of bank")
+    shown.screenshot(path=pictures / "newcomer-2-sent.png")
+    send("Bank", "open_purse", "owner='bob'")
+    running.run_cell(BANK.replace("self.balance += amount", "self.balance += 2 * amount"))
+    bare.refresh()
+    shown.get_by_text("bank was changed: Upgrade…").click()
+    shown.locator("button.sw-rehearse").click()
+    expect(shown.locator(".sw-good")).to_contain_text("would go through")
+    shown.locator("button.sw-apply").click()
+    expect(shown.locator(".sw-roomhead", has_text="bank")).to_contain_text("incarnation 1")
+    shown.screenshot(path=pictures / "newcomer-3-applied.png")
+    shown.locator("button.sw-undo").click()
+    shown.locator("button.sw-undo-now").click()
+    expect(shown.locator(".sw-roomhead", has_text="bank")).to_contain_text("incarnation 0")
+    shown.screenshot(path=pictures / "newcomer-4-undone.png")
+    shown.get_by_label("close the upgrade").click()
+    expect(shown.locator(".sw-walk")).to_be_hidden()
+    assert panel.error == ""
+    page.close()
+    extension.unload(running)
+
+
 @pytest.mark.slow
 def test_many_objects_and_vats(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 5,000 objects one is found by its field, and vats that are not drawn at first can be drawn."""

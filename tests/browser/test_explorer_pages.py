@@ -71,15 +71,13 @@ def patient() -> Iterator[None]:
     expect.set_options(timeout=5_000)
 
 
-@pytest.mark.parametrize("alone", [False, True], ids=["lab", "notebook-7"])
-def test_an_hour_in_the_explorer(notebook_page: Any, pictures: Path, alone: bool) -> None:
+def test_an_hour_in_the_explorer(front: Any, pictures: Path) -> None:
     """Search, drag, inspect, break, branch, upgrade, undo; then the kernel ends, and the file is opened."""
     from playwright.sync_api import expect
 
-    lab, name = notebook_page, "explored-alone" if alone else "explored"
+    lab, name = front, "explored-alone" if front.alone else "explored"
     lab.page.set_viewport_size({"width": 1400, "height": 1300})
-    shown = lab.open_in_notebook if alone else lab.open
-    shown(blank(lab.served, name))
+    lab.open(blank(lab.served, name))
     opened = lab.run(f"%load_ext swingset_nb\n%swingset open {name}.world --worker local")
     expect(opened).to_contain_text("a new world")
     for cell in CELLS:
@@ -171,12 +169,11 @@ def test_an_hour_in_the_explorer(notebook_page: Any, pictures: Path, alone: bool
     expect(again.locator(".sw-durable", has_text="Purse alice")).to_be_visible()
 
     lab.page.evaluate(SHUT)
-    shown(untrusted(lab.served / f"{name}.ipynb"))
+    lab.open(untrusted(lab.served / f"{name}.ipynb"))
     outputs = lab.page.locator(".jp-OutputArea-output")
     outputs.last.wait_for()
-    said = lab.page.evaluate(LINES)
-    assert said.count(f"explorer of {name}.world (live while the kernel runs)") == 2
-    assert all(said)
+    expect(outputs.filter(has_text=f"explorer of {name}.world (live while the kernel runs)")).to_have_count(2)
+    assert all(lab.page.evaluate(LINES))
     assert lab.page.locator(".jp-OutputArea-output.jp-mod-trusted[data-mime-type='text/html']").count() == 0
     assert lab.page.locator("[data-mime-type*='stderr'], [data-mime-type*='error']").count() == 0
     assert not re.search("model not found|Error displaying|unsupported", lab.page.content())

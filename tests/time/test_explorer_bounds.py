@@ -198,6 +198,7 @@ def test_a_long_timeline_is_binned_and_never_read_again(cranks: int, monkeypatch
             part = explorer.timeline(since, until, columns=2_000)
             assert size(part) <= ZOOM_BYTES
             assert sum(found.cranks for found in part.bins) == until - since + 1
+            assert all(since <= crank <= until for crank in part.commits)
         world.queue_to_root("bank", "open_purse", ["alice"], policy="none")
         world.run()
         read: list[int] = []

@@ -106,7 +106,7 @@ def test_equal_objects_are_one_row_and_a_named_one_stands_apart(town: Town) -> N
     assert [(row.label, row.note) for row in town.box("notebook").rows] == [
         ("alice", "Purse owner0 · 10"),
         ("bank", "root of bank ko20"),
-        ("others", "5 things"),
+        ("others", "Purse, …"),
     ]
     assert rows[2].note == "owner1 · 0, owner2 · 0, owner3 · 0, … · held by notebook"
 
@@ -200,6 +200,19 @@ def test_the_timeline_has_every_crank(town: Town) -> None:
     assert sorted(found.first for found in line.bins) == list(range(1, town.world.crank + 1))
     assert [lane.name for lane in line.lanes] == ["notebook", "bank"]
     assert [mark.text for mark in line.marks if mark.kind == "created"] == ["bank created"]
+
+
+def test_the_timeline_has_the_commits_if_they_can_be_told_apart(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is at the last crank before it; of more than fit only the number is told."""
+    committed = {commit.crank for commit in town.world.world.commits()} - {0}
+    line = town.explorer.timeline()
+    assert (set(line.commits), line.more_commits) == (committed, 0)
+    monkeypatch.setattr("swingset.time.explorer.ticks.MOST_COMMITS", 1)
+    line = town.explorer.timeline()
+    assert line.commits == ()
+    assert line.more_commits >= len(committed)
 
 
 def test_the_last_delivery_is_found_through_a_promise(town: Town) -> None:

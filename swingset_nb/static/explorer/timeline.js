@@ -202,6 +202,7 @@ export function timelineView(look, send) {
         ),
       );
     }
+    tools.hidden = next.present === 0;
     cursor();
   }
   return { el, draw, shown };

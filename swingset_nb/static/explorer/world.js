@@ -1,6 +1,6 @@
 // The world: vats as rooms with their rows, arrows between them, and the run-queue below.
 /** @import { Arrow, Box, Place, Row, Send, Waiting, World } from "./types.d.ts" */
-import { h, fill } from "../dom.js";
+import { coded, h, fill } from "../dom.js";
 import { arrange, curve, headOf, rowY, thickness } from "./rooms.js";
 import { call } from "./story.js";
 import { svg } from "./svg.js";
@@ -18,7 +18,7 @@ export const SIGNS = {
 const LEGEND =
   "■ root and ● durable survive an upgrade · ○ heap and … open promises do not · thickness: how many references";
 const BEGIN =
-  "There is no vat yet: a cell that begins with %%vat NAME makes one, and %swingset help vat shows how. " +
+  "There is no vat yet: a cell that begins with `%%vat NAME` makes one, and `%swingset help vat` shows how. " +
   "What it does then is a tick of the timeline above, and its objects are rows here.";
 let instances = 0;
 
@@ -208,7 +208,8 @@ export function worldView(send) {
     );
     const begun = world.boxes.some(({ kind }) => kind === "vat");
     const words = begun ? LEGEND : world.at === null ? BEGIN : "There was no vat yet.";
-    fill(legend, document.createTextNode(words), ...left);
+    legend.classList.toggle("sw-begin", !begun);
+    legend.replaceChildren(...coded(words), ...left);
   }
 
   /** Let a message travel to its target. @param {Waiting} message */

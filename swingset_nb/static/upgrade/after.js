@@ -1,5 +1,5 @@
 // What the buttons have done: a fix in the cell, and the steps of an upgrade one after the other.
-import { fill, h } from "../dom.js";
+import { coded, fill, h } from "../dom.js";
 import { lines, section } from "../frame.js";
 
 /** A button of the body. @param {string} key @param {string} text @param {() => void} press @param {string} cls */
@@ -61,7 +61,7 @@ export function doneOf(done, at) {
     "What happened",
     h("p", { class: "sw-good" }, `✓ ${done.words}`),
     lines(done.lines, "sw-happened"),
-    ...done.hints.map((/** @type {string} */ hint) => h("p", { class: "sw-note" }, `→ ${hint}`)),
+    ...done.hints.map((/** @type {string} */ hint) => h("p", { class: "sw-note" }, "→ ", ...coded(hint))),
     done.steps.length ? section("Step by step", list, h("div", { class: "sw-bar" }, next, all)) : null,
   );
 }

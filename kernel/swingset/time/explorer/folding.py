@@ -153,12 +153,18 @@ class Folding:
         held: list[tuple[str, Iterable[str]]] = []
         for name, krefs, direct in found:
             row = f"{session}/{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
-            note = labels.known_as(krefs[0]) if direct else f"{len(krefs):,} things"
+            note = labels.known_as(krefs[0]) if direct else self._some(krefs)
             few = tuple(one_line(kref, NAME) for kref in krefs[:3])
             rows.append(Row(row, "name", one_line(name, NAME), one_line(note, LABEL), len(krefs), few))
             held.append((row, krefs))
         self._name_rows[session] = held
         return rows
+
+    def _some(self, krefs: tuple[str, ...]) -> str:
+        """What a container of a session holds: the kinds of the first things in it."""
+        groups = [self._index.group_of[kref] for kref in krefs[:3] if kref in self._index.group_of]
+        kinds = dict.fromkeys(self._labels.kind(group.key) for group in groups)
+        return ", ".join([*kinds, "…"] if len(krefs) > 1 else kinds)
 
     def _held_by_names(self, session: str) -> list[tuple[str, tuple[str, ...], bool]]:
         """The names of a session that hold something, what each holds, and whether it is one thing."""
