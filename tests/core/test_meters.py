@@ -71,15 +71,19 @@ def test_a_vat_that_starves_is_suspended_and_carries_on_after_a_refill() -> None
     world.drain()
     vat = world.kernel.vat("A")
     assert vat.state == "suspended"
-    assert vat.reason == f"meter-exhausted: a crank needs 101 computrons, meter {meter} holds 100"
-    assert world.vat("K").log[-1][2]["methargs"]["body"] == f'#["refill_wanted",["{meter}",101]]'
+    wanted = f"a crank needs more than 100 computrons, meter {meter} holds 100"
+    assert vat.reason == f"meter-exhausted: {wanted}"
+    assert world.vat("K").log[-1][2]["methargs"]["body"] == f'#["refill_wanted",["{meter}",200]]'
     before = world.store.vats.span(vat.id)
     with atomic(world.kernel):
-        world.kernel.metering.refill(meter, 10)
+        world.kernel.metering.refill(meter, 10)  # too little, so the host is spared another try
+    assert world.kernel.vat("A").state == "suspended"
+    with atomic(world.kernel):
+        world.kernel.metering.refill(meter, 90)
     world.vat("A").next = lambda _delivery, _ask: 101
     world.drain()
     assert world.kernel.vat("A").state == "live"
-    assert world.kernel.metering.get(meter).remaining == 9
+    assert world.kernel.metering.get(meter).remaining == 99
     assert world.store.vats.span(vat.id).position == before.position + 1
     assert audit(world.store) == []
 
@@ -253,5 +257,5 @@ def test_a_refill_wakes_whom_its_meter_starved_and_nobody_else() -> None:
     world.kernel.suspend("K", "by hand")
     world.kernel.metering.refill(other, 5)
     assert [world.kernel.vat(name).state for name in "AK"] == ["suspended", "suspended"]
-    world.kernel.metering.refill(meter, 5)
+    world.kernel.metering.refill(meter, 100)
     assert [world.kernel.vat(name).state for name in "AK"] == ["live", "suspended"]

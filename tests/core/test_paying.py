@@ -58,11 +58,11 @@ def test_starving_goes_before_the_wish_to_end(failed: bool) -> None:
     assert world.kernel.vat("A").state == "suspended"
     assert world.kernel.metering.get(meter).remaining == 100
     with atomic(world.kernel):
-        world.kernel.metering.refill(meter, 10)
+        world.kernel.metering.refill(meter, 100)
     world.vat("A").next = lambda _delivery, ask: [101, ask(["exit", failed, BYE])][0]
     world.drain()
     assert world.store.vats.named("A") is None
-    assert world.kernel.metering.get(meter).remaining == 9
+    assert world.kernel.metering.get(meter).remaining == 99
     assert audit(world.store) == []
 
 

@@ -93,6 +93,14 @@ ASKED: dict[str, tuple[str, Callable[[swingset.Controller], Any]]] = {
     "a reaping": ("reap", lambda world: world.gc.reap_all()),
     "an unpinning": ("unpin", lambda world: world.gc.unpin(world.vats.root("ann"))),
     "a meter": ("create-meter", _meter),
+    "a meter below another": (
+        "create-meter-below",
+        lambda world: world.meters.create(5, superior=_meter(world)),
+    ),
+    "a keeper": (
+        "set-keeper",
+        lambda world: world.meters.set_keeper(_meter(world), world.vats.root("ann")),
+    ),
     "a refill": ("refill-meter", lambda world: world.meters.refill(_meter(world), 5)),
     "a threshold": ("set-threshold", lambda world: world.meters.set_threshold(_meter(world), 5)),
     "a meter less": (

@@ -195,9 +195,11 @@ class Ahead:
         if found is None:
             return
         vat, delivery = found
+        limits = limits_of(vat)
+        if binding(self._store, vat, limits) is not None:
+            return  # by its turn its meters may hold something else
         worker = self._warehouse.online(vat)
         if isinstance(worker, StoppableWorker):
-            limits = limits_of(vat)
             try:
                 run = RunAhead(worker, delivery, limits, self._bell)
             except RuntimeError:  # the system has no more threads, so the delivery runs in its turn
@@ -288,6 +290,13 @@ class Ahead:
             record = self._records[vat]
             record.wrong += 1
             record.waits = min(2**record.wrong, _MOST_WAIT)
+
+
+def binding(store: KernelStore, vat: VatRecord, limits: Limits) -> int | None:
+    """The computrons that the meters of a vat hold, if that is less than a delivery to it may spend."""
+    meter = vat.options.get("meter")
+    least = store.meters.least(meter) if isinstance(meter, str) else None
+    return None if least is None or (limits.computrons or least + 1) <= least else least
 
 
 def _fits(vat: VatRecord) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from swingset.core.ahead import Ahead
+from swingset.core.ahead import Ahead, binding
 from swingset.core.budget import Budget
 from swingset.core.device_board import DeviceBoard
 from swingset.core.errors import DeliveryStopped
@@ -61,6 +61,9 @@ class Deliverer:
         market = self._store.market
         if market is not None and (fuel := market.fuel) is not None:
             limits = replace(limits, computrons=min(fuel, limits.computrons or fuel))
+        own = limits
+        if "meter" in vat.options and delivery[0] not in _UNMETERED:
+            limits = self._as_paid(vat, limits)
         self._store.budget = Budget(limits)
         self._warehouse.ran.add(vat.id)
         try:
@@ -74,6 +77,8 @@ class Deliverer:
         finally:
             self._store.budget = None
         self._ahead.note(vat.id, result.computrons)
+        if limits is not own:
+            result = _paid(result, limits)
         if handler.over is not None:
             result = _with(result, handler.over)
         if handler.illegal is not None:
@@ -86,6 +91,11 @@ class Deliverer:
         else:
             self.record(vat, delivery, handler.log, result.computrons, crank)
         return Delivered(result, handler.exit_request)
+
+    def _as_paid(self, vat: VatRecord, limits: Limits) -> Limits:
+        """The same limits, with no more computrons than the vat's meters hold."""
+        least = binding(self._store, vat, limits)
+        return limits if least is None else replace(limits, computrons=max(least, 1))
 
     def record(
         self, vat: VatRecord, delivery: list[Any], log: list[list[Any]], computrons: int | None, crank: int
@@ -104,6 +114,22 @@ class Deliverer:
             vat.id, vat.incarnation, span.position, crank, span.hash, entry
         )
         self._store.vats.save_span(span.after(running, computrons or 0))
+
+
+_UNMETERED = ("startVat", "bringOutYourDead")
+"""Deliveries that meters do not stop: a start that they cannot pay fails, and the dead are brought out."""
+
+
+def _paid(result: DeliveryResult, limits: Limits) -> DeliveryResult:
+    """The same delivery, failed because its vat's meters cannot pay, if it used all that they hold."""
+    most = limits.computrons or 0
+    if result.fault is None:
+        stopped = (result.computrons or 0) > most
+    else:
+        stopped = result.fault.code == reasons.OUT_OF_COMPUTRONS
+    if not stopped:
+        return result
+    return DeliveryResult(Fault(reasons.METER_EXHAUSTED, "its meters hold no more"), most)
 
 
 def _with(result: DeliveryResult, fault: Fault) -> DeliveryResult:

@@ -52,6 +52,9 @@ class Judge(CrankParts):
         report = CrankReport(
             event, "delivered", vat.name, result.computrons, result.fault, result.console, number=number
         )
+        if result.fault is not None and result.fault.code == reasons.METER_EXHAUSTED:
+            self.undo()
+            return replace(report, outcome="starved", fault=None, console=())
         if result.fault is not None:
             self.undo()
             self.metering.deduct(vat, result.computrons)
@@ -113,6 +116,7 @@ class Judge(CrankParts):
         """Terminate a vat. Its promises are rejected with `words`; `outcome` settles its `done` promise."""
         told = outcome or capdata.error("Error", words, code=code)
         self.lifecycle.terminate(vat, code, words)
+        self.store.meters.set_need(vat.id, 0)
         self.devices.vat_ended(vat.id, failed, told)
         self.warehouse.discard(vat.id)
         self.agenda.take_up(vat=vat.id)

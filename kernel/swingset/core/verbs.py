@@ -44,6 +44,8 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     "unpin": ("kref",),
     # Meters
     "create-meter": ("remaining", "threshold"),
+    "create-meter-below": ("remaining", "threshold", "superior"),
+    "set-keeper": ("meter", "kref"),
     "refill-meter": ("meter", "computrons"),
     "set-threshold": ("meter", "threshold"),
     "forget-meter": ("meter",),

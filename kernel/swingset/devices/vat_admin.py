@@ -26,7 +26,7 @@ from swingset.world.device_records import Devices
 
 _ROOT_METHODS = ("create", "create_meter")
 _VAT_METHODS = ("terminate", "done", "upgrade", "change_options")
-_METER_METHODS = ("add_remaining", "set_threshold", "get", "set_keeper")
+_METER_METHODS = ("add_remaining", "set_threshold", "get", "set_keeper", "create_meter")
 
 
 class VatAdminDevice:
@@ -48,7 +48,7 @@ class VatAdminDevice:
             if "vat" in known:
                 return self._call_vat(method, args, context, known)
             if "meter" in known:
-                return self._call_meter(method, args, str(known["meter"]))
+                return self._call_meter(method, args, context, str(known["meter"]))
         except KernelError as error:
             raise DeviceError(str(error)) from None
         raise plain.no_method("this device node", method)
@@ -71,7 +71,10 @@ class VatAdminDevice:
             self._forget_loose_meters(context)
 
     def _forget_loose_meters(self, context: DeviceContext) -> None:
-        for key in context.keys("loose."):
+        loose = context.keys("loose.")
+        for key in sorted(
+            loose, key=lambda name: (len(name), name), reverse=True
+        ):  # those below others first
             if self._admin.metering.forget_unused(key.removeprefix("loose.")):
                 context.set(key, None)
 
@@ -117,11 +120,15 @@ class VatAdminDevice:
         if method == "create":
             return self._create(args, context)
         if method == "create_meter":
-            remaining, threshold = plain.arguments(args, method, "remaining", "threshold")
-            amount = None if remaining is None else plain.whole(remaining, "remaining")
-            meter = self._admin.metering.create(amount, plain.whole(threshold, "threshold"))
-            return plain.write(Ref(context.new_node(plain.write({"meter": meter})), "meter"))
+            return self._create_meter(args, context)
         raise plain.no_method("the vat-admin device", method, *_ROOT_METHODS)
+
+    def _create_meter(self, args: CapData, context: DeviceContext, superior: str | None = None) -> CapData:
+        """A node for a new meter, which is below another or not."""
+        remaining, threshold = plain.arguments(args, "create_meter", "remaining", "threshold")
+        amount = None if remaining is None else plain.whole(remaining, "remaining")
+        meter = self._admin.metering.create(amount, plain.whole(threshold, "threshold"), superior)
+        return plain.write(Ref(context.new_node(plain.write({"meter": meter})), "meter"))
 
     def _create(self, args: CapData, context: DeviceContext) -> CapData:
         """Returns `[device node, promise]`. The promise is for `{"root": ..., "adminNode": ...}`, where
@@ -215,8 +222,10 @@ class VatAdminDevice:
 
     # A meter
 
-    def _call_meter(self, method: str, args: CapData, meter: str) -> CapData:
+    def _call_meter(self, method: str, args: CapData, context: DeviceContext, meter: str) -> CapData:
         metering = self._admin.metering
+        if method == "create_meter":
+            return self._create_meter(args, context, meter)
         if method == "get":
             found = metering.get(meter)
             remaining = "unlimited" if found.remaining is None else found.remaining

@@ -45,6 +45,29 @@ class Meter:
 
     node: object
     notifier: object = None
+    kept: bool = False
+
+    def use(self) -> MeterUse:
+        """The right to have vats paid by this meter, and to make meters below it, but not to refill it."""
+        return MeterUse(self.node)
+
+    def service(self) -> MeterService:
+        """The right to refill this meter and to look at it, but not to have vats paid by it."""
+        return MeterService(self.node)
+
+    def create_meter(self, remaining: int | None, threshold: int = 0) -> Meter:
+        """A meter below this one: what is spent is deducted from both."""
+        return Meter(D(self.node).create_meter(remaining, threshold))
+
+    def set_keeper(self, keeper: object) -> None:
+        """Have an object called with `refill_wanted(meter, computrons)` when the meter runs dry.
+
+        It is called once until the meter is refilled, with `service()` or `add_remaining`, at once or later.
+        """
+        if self.notifier is not None:
+            raise ValueError("this meter has a notifier, which is told instead: await its updates")
+        D(self.node).set_keeper(keeper)
+        self.kept = True
 
     def add_remaining(self, computrons: int) -> None:
         """Refill the meter; vats that wait for it are resumed."""
@@ -61,10 +84,39 @@ class Meter:
 
     def get_notifier(self) -> object:
         """A notifier that updates when the threshold is crossed or a vat wants a refill."""
+        if self.kept:
+            raise ValueError("this meter has a keeper, which is told instead: have it tell you")
         if self.notifier is None:
             self.notifier = MeterNotifier()
             D(self.node).set_keeper(MeterKeeper(self.notifier))
         return self.notifier
+
+
+@durable
+class MeterUse:
+    """The use of a meter: the option `meter` of a new vat takes it."""
+
+    node: object
+
+    def create_meter(self, remaining: int | None, threshold: int = 0) -> Meter:
+        """A meter below this one, of which the maker has everything."""
+        return Meter(D(self.node).create_meter(remaining, threshold))
+
+
+@durable
+class MeterService:
+    """The service of a meter, which its keeper wants."""
+
+    node: object
+
+    def add_remaining(self, computrons: int) -> None:
+        """Refill the meter; vats are resumed if every meter above theirs holds what they need."""
+        D(self.node).add_remaining(computrons)
+
+    def get(self) -> dict[str, Any]:
+        """`{"remaining": ..., "threshold": ...}`."""
+        found: dict[str, Any] = D(self.node).get()
+        return found
 
 
 @durable
@@ -168,7 +220,7 @@ class VatAdmin:
 def with_meter(options: dict[str, Any]) -> dict[str, Any]:
     """The options with the meter's device node in place of the meter, as the device wants them."""
     meter = options.get("meter")
-    return {**options, "meter": meter.node} if isinstance(meter, Meter) else options
+    return {**options, "meter": meter.node} if isinstance(meter, Meter | MeterUse) else options
 
 
 def build_root_object(parameters: dict[str, object] | None, baggage: Baggage) -> VatAdmin:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.host.base.opened import Opened
+from swingset.model.refs import is_kref
 from swingset.world.vats import TERMINATED
 
 
@@ -17,7 +19,8 @@ from swingset.world.vats import TERMINATED
 class MeterRow:
     """A meter: its remaining computrons, None if it is unlimited, and the vats that it pays for.
 
-    Its keeper is notified once when less than `threshold` remains.
+    Its keeper is notified once when less than `threshold` remains. `superior` is the meter above it, from
+    which all that is spent is deducted too.
 
     Source:
         `mNN.*` in the kernel's store.
@@ -27,6 +30,7 @@ class MeterRow:
     remaining: int | None
     threshold: int
     vats: tuple[str, ...]
+    superior: str | None = None
 
 
 class Meters:
@@ -40,16 +44,19 @@ class Meters:
         self._opened = opened
         self._metering = opened.kernel.metering
 
-    def create(self, remaining: int | None, threshold: int = 0) -> str:
-        """Make a meter, and commit.
+    def create(self, remaining: int | None, threshold: int = 0, superior: str | None = None) -> str:
+        """Make a meter, perhaps below another, and commit.
+
+        A vat runs only while its meter and all above it hold something. At most 20 are above each other.
 
         Args:
             remaining: how many computrons it holds; None makes an unlimited meter.
             threshold: its keeper is notified when less than this remains.
+            superior: the id of the meter above it, None for the top of a tree.
         Returns:
             Its id, for the option `meter` of a vat.
         Raises:
-            KernelError: if one of the two is not a valid amount.
+            KernelError: if an amount is not valid, or if there is no such superior or too many are above it.
         Source:
             `vatAdmin.createMeter(remaining, threshold)`.
         Example:
@@ -57,8 +64,12 @@ class Meters:
             'm1'
         """
         with self._opened.lock:
-            with self._opened.kernel.request("create-meter", remaining=remaining, threshold=threshold):
-                meter = self._metering.create(remaining, threshold)
+            given: dict[str, Any] = {"remaining": remaining, "threshold": threshold}
+            verb = "create-meter"
+            if superior is not None:
+                verb, given = "create-meter-below", {**given, "superior": superior}
+            with self._opened.kernel.request(verb, **given):
+                meter = self._metering.create(remaining, threshold, superior)
             self._opened.commit(f"create meter {meter}")
             return meter
 
@@ -107,6 +118,28 @@ class Meters:
         with self._opened.changing(note, "set-threshold", meter=meter, threshold=threshold):
             self._metering.set_threshold(meter, threshold)
 
+    def set_keeper(self, meter: str, kref: str) -> None:
+        """Have an object of a vat called when a meter runs dry, and commit.
+
+        It gets `refill_wanted(meter, computrons)`, once until the meter is refilled, and
+        `threshold_crossed(meter, remaining)`. It may refill at once, later, or never.
+
+        Args:
+            meter: the id of the meter.
+            kref: the object, such as a root.
+        Raises:
+            KernelError: if there is no such meter or object, or if the meter pays for the vat of the object.
+        Source:
+            The keeper of a KeyKOS meter; `meter.getNotifier` in SwingSet.
+        Example:
+            >>> meter = world.meters.create(5_000)
+            >>> world.meters.set_keeper(meter, world.vats.root("bank"))
+        """
+        if not is_kref(kref) or self._opened.kernel.store.objects.get(kref) is None:
+            raise KernelError(f"there is no object {kref!r} in this world that could keep a meter")
+        with self._opened.changing(f"keeper of meter {meter}", "set-keeper", meter=meter, kref=kref):
+            self._metering.set_keeper(meter, kref)
+
     def forget(self, meter: str) -> None:
         """Delete a meter that pays for no vat, and commit.
 
@@ -125,9 +158,9 @@ class Meters:
             with self._opened.kernel.request("forget-meter", meter=meter):
                 gone = self._metering.forget_unused(meter)
             if not gone:
-                raise KernelError(
-                    f"meter {meter} pays for {', '.join(row.vats) or 'a vat that is to be made'}"
-                )
+                below = self._opened.kernel.store.meters.below(meter)
+                others = f"the meters below it, {', '.join(below)}" if below else "a vat that is to be made"
+                raise KernelError(f"meter {meter} pays for {', '.join(row.vats) or others}")
             self._opened.commit(f"forget meter {meter}")
 
     def get(self, meter: str) -> MeterRow:
@@ -143,7 +176,7 @@ class Meters:
             `meter.get`.
         Example:
             >>> world.meters.get(world.meters.create(None))
-            MeterRow(id='m1', remaining=None, threshold=0, vats=())
+            MeterRow(id='m1', remaining=None, threshold=0, vats=(), superior=None)
         """
         with self._opened.lock:
             found = self._metering.get(meter)
@@ -152,7 +185,8 @@ class Meters:
                 for vat in self._opened.kernel.store.vats.all()
                 if vat.state != TERMINATED and vat.options.get("meter") == meter
             ]
-            return MeterRow(meter, found.remaining, found.threshold, tuple(vats))
+            superior = self._opened.kernel.store.meters.superior(meter)
+            return MeterRow(meter, found.remaining, found.threshold, tuple(vats), superior)
 
     def all(self) -> list[MeterRow]:
         """All meters of the world, including those that vats made.

@@ -38,6 +38,8 @@ SENTENCES: Mapping[str, str] = {
     "pin": "{kref} held by the host",
     "unpin": "{kref} let go by the host",
     "create-meter": "a meter of {remaining} computrons",
+    "create-meter-below": "a meter of {remaining} computrons below meter {superior}",
+    "set-keeper": "{kref} keeps meter {meter}",
     "refill-meter": "{computrons} computrons for meter {meter}",
     "set-threshold": "meter {meter} tells at {threshold} computrons",
     "forget-meter": "the end of meter {meter}",

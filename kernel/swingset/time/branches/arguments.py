@@ -30,8 +30,9 @@ def translate(verb: str, given: dict[str, Any], origins: Origins) -> None:
     for name in ("methargs", "parameters"):
         if name in given:
             given[name] = origins.kernel_data(given[name])
-    if "meter" in given:
-        given["meter"] = origins.meter(given["meter"])
+    for name in ("meter", "superior"):
+        if name in given:
+            given[name] = origins.meter(given[name])
     if "position" in given:
         given["position"] = origins.position(given["position"])
     options = given.get("options")

@@ -160,6 +160,16 @@ def _create_meter(to: Repeater, given: Given) -> None:
         to.kernel.metering.create(given["remaining"], given["threshold"])
 
 
+def _create_meter_below(to: Repeater, given: Given) -> None:
+    with to.asked("create-meter-below", given):
+        to.kernel.metering.create(given["remaining"], given["threshold"], given["superior"])
+
+
+def _set_keeper(to: Repeater, given: Given) -> None:
+    with to.asked("set-keeper", given):
+        to.kernel.metering.set_keeper(given["meter"], given["kref"])
+
+
 def _refill_meter(to: Repeater, given: Given) -> None:
     with to.asked("refill-meter", given):
         to.kernel.metering.refill(given["meter"], given["computrons"])
@@ -298,6 +308,8 @@ EXECUTORS: Mapping[str, Callable[[Repeater, Given], Any]] = {
     "pin": lambda to, given: to.kernel.pin(given["kref"]),
     "unpin": lambda to, given: to.kernel.unpin(given["kref"]),
     "create-meter": _create_meter,
+    "create-meter-below": _create_meter_below,
+    "set-keeper": _set_keeper,
     "refill-meter": _refill_meter,
     "set-threshold": _set_threshold,
     "forget-meter": _forget_meter,
