@@ -422,7 +422,7 @@ def import_it(path: Path) -> Controller:
 
 def opened(path: Path, worker: Any = "local") -> Controller:
     """Open a world that saves heap images often."""
-    return open_world(path, worker=worker, snapshot_interval=3)
+    return open_world(path, worker=worker, snapshot_interval=2)
 
 
 OPENINGS: dict[str, Callable[[Path], Controller]] = {"import": import_it}

@@ -25,7 +25,8 @@ def warm_children() -> None:
     """Have children forked from a process that has imported what they need: that is most of their time."""
     _processes.set_forkserver_preload(["tests.crash.crash_story"])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+        root = Path(__file__).parents[2]
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(root / "kernel"), str(root)]))
         forkserver.ensure_running()
 
 
