@@ -328,3 +328,25 @@ def test_what_is_told_fits_on_lines() -> None:
     assert text.endswith("requests were repeated, and agree")
     assert text.isprintable()
     stage.close()
+
+
+FAILING_STARTS = {
+    "it raises": "1 / 0",
+    "its meter cannot pay": COUNTER.replace("count = 0", "count = sum(range(300_000))"),
+    "it has no root": COUNTER.replace("return Counter()", "return Counter"),
+}
+
+
+@pytest.mark.parametrize("why", FAILING_STARTS)
+def test_an_upgrade_that_fails_is_replayed(why: str) -> None:
+    """Whatever stops the next incarnation: the same words, and the meter has paid the same."""
+    with swingset.open_world(None) as world:
+        meter = world.meters.create(40_000_000)
+        world.create_vat("counter", (("counter", COUNTER),), options={"meter": meter})
+        paid = world.meters.get(meter)
+        with pytest.raises(swingset.VatFault) as caught:
+            world.upgrade_vat("counter", (("counter", FAILING_STARTS[why]),))
+        assert (caught.value.fault.code == "meter-exhausted") == (why == "its meter cannot pay")
+        assert world.meters.get(meter) != paid
+        replayed = swingset.replay(world)
+        assert replayed.ok, str(replayed)

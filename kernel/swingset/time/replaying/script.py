@@ -139,7 +139,7 @@ class ScriptedWorker:
         """Do what the vat did with this delivery, which has to be the recorded one."""
         waiting = self._script.deliveries(self._vat)
         if not waiting:
-            return self._undone(syscall, limits)
+            return self._undone(delivery, syscall, limits)
         entry = waiting.pop(0)
         if delivery != entry["delivery"]:
             raise Differs(f"the delivery to vat {self._name}", delivery, entry["delivery"])
@@ -151,12 +151,14 @@ class ScriptedWorker:
         console = () if waiting else self._script.crank.console
         return DeliveryResult(None, entry["computrons"], console)
 
-    def _undone(self, syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
+    def _undone(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
         """Return the outcome of a delivery that was rolled back: only the crank's record tells of it."""
         crank = self._script.crank
         for call in crank.calls or ():
             self._store.effects.calls.append(call_as_json(call) | {"undone": True})
         if crank.fault is not None and crank.fault.code == reasons.METER_EXHAUSTED:
+            if isinstance(crank.event, UpgradeVat) and delivery == ["bringOutYourDead"]:
+                return DeliveryResult(None, 0)  # the record counts both deliveries; all is the start's here
             stopped = crank.computrons == limits.computrons  # by all that its meters held
             fault = Fault(reasons.OUT_OF_COMPUTRONS, "the delivery used up its computrons")
             return DeliveryResult(fault if stopped else None, crank.computrons)
