@@ -232,14 +232,15 @@ def test_an_answer_is_freed_once_its_result_is_known(peer: Talk) -> None:
     assert peer.take("op:gc-answers") == [([position],)]
 
 
-def test_an_object_is_dropped_when_its_export_is_freed(world: World, peer: Talk) -> None:
+@pytest.mark.parametrize("plural", ["s", ""])
+def test_an_object_is_dropped_when_its_export_is_freed(world: World, peer: Talk, plural: str) -> None:
     """What a peer has let go of as often as it got it is no longer held for it."""
     factory = peer.told(peer.deliver(peer.object(BUILDER), [])).fields[0]
     made = f"o-{len(world.objects)}"
-    peer.send("op:gc-answers", [2])
+    peer.send(f"op:gc-answer{plural}", [2])
     peer.network.run()
     assert made not in world.dropped
-    peer.send("op:gc-exports", [factory], [1])
+    peer.send(f"op:gc-export{plural}", [factory], [1])
     peer.network.run()
     assert made in world.dropped
 

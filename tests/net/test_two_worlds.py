@@ -50,7 +50,7 @@ def test_each_module_imports_those_before_it() -> None:
     assert before >= {path.stem for path in folder.glob("*.py")} - {"__init__", "vat"}
 
 
-@pytest.fixture(params=["goblins", "endo", "swingset"])
+@pytest.fixture(params=["goblins", "endo", "suite", "swingset"])
 def two(request: pytest.FixtureRequest) -> Two:
     return Two(request.param)
 

@@ -3,8 +3,8 @@
 They were measured against the running peers, because the written specification, its tests and the two
 implementations part in places. A reader accepts the shapes of all; a dialect decides what is written.
 `goblins` has one value for nothing, and drops a message with a record that it does not know. `endo` closes
-the session instead, and keeps Undefined and Null apart. Worlds speak `swingset` to each other: errors arrive
-whole.
+the session instead, and keeps Undefined and Null apart. The standard's own suite, `suite`, names what is let
+go of in the singular. Worlds speak `swingset` to each other: errors arrive whole.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from .values import UNDEFINED, Failure, Malformed, Record, Symbol, Tagged
 
 VERSION = "1.0"
 """The version of the protocol, in `op:start-session`."""
+
+FREES = Symbol("op:gc-exports"), Symbol("op:gc-answers")
+FREES_ONE = Symbol("op:gc-export"), Symbol("op:gc-answer")
+"""The same in the singular, with lists all the same."""
 
 _VOID = Record(Symbol("void"))
 _NULL = Record(Symbol("null"))
@@ -37,12 +41,14 @@ class Dialect:
         tagged: the label of a tagged value.
         one_nothing: whether None and `UNDEFINED` are one value, which is read as None.
         errors: how an error is written: its text alone, a record of its text, or with all that is known.
+        frees: the operations that let go of exports and of answers.
     """
 
     name: str
     tagged: Symbol
     one_nothing: bool
     errors: str
+    frees: tuple[Symbol, Symbol] = FREES
 
     def nothing(self, value: Any) -> Record:
         """How None and `UNDEFINED` are written."""
@@ -96,6 +102,7 @@ def _failure(fields: tuple[Any, ...]) -> Failure:
 DIALECTS = {
     "goblins": Dialect("goblins", _USER_RECORD, one_nothing=True, errors="text"),
     "endo": Dialect("endo", _TAGGED, one_nothing=False, errors="record"),
+    "suite": Dialect("suite", _TAGGED, one_nothing=False, errors="text", frees=FREES_ONE),
     "swingset": Dialect("swingset", _TAGGED, one_nothing=False, errors="whole"),
 }
 """The dialects by name."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import syrup
 from .descriptors import ANSWER, BOOTSTRAP, EXPORT, IMPORT_OBJECT, IMPORT_PROMISE, position_in
-from .dialects import reason_of
+from .dialects import FREES, FREES_ONE, reason_of
 from .routing import BREAK, DELIVER, FULFILL, LISTEN
-from .sessions import ABORT, GC_ANSWERS, GC_EXPORTS, START
+from .sessions import ABORT, START
 from .values import Failure, Malformed, Record, Refused, Symbol, kind_of
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ class _Operation:
             self._listen(fields[0], fields[1])
         elif label in _PARTS and len(fields) == 3:
             self._part(_PARTS[label], *fields)
-        elif label == GC_EXPORTS and len(fields) == 2:
+        elif label in (FREES[0], FREES_ONE[0]) and len(fields) == 2:
             self._free_exports(*fields)
-        elif label == GC_ANSWERS and len(fields) == 1:
+        elif label in (FREES[1], FREES_ONE[1]) and len(fields) == 1:
             for position in _positions(fields[0]):
                 self._core.descriptors.drop_answer(self._conn, position)
         else:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import keys, locators, syrup
-from .dialects import VERSION
+from .dialects import DIALECTS, FREES, VERSION
 from .outside import Opening
 from .routing import disconnected
 from .values import Malformed, Record, Refused, Symbol
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .core import Core
 
 START, ABORT = Symbol("op:start-session"), Symbol("op:abort")
-GC_EXPORTS, GC_ANSWERS = Symbol("op:gc-exports"), Symbol("op:gc-answers")
 _MY_LOCATION = Symbol("my-location")
 _LONGEST_REASON = 200
 
@@ -213,10 +212,14 @@ class Sessions:
         for conn, found in self._exports.items():
             positions = sorted(found)
             deltas = [found[position] for position in positions]
-            self.send(conn, Record(GC_EXPORTS, (positions, deltas)))
+            self.send(conn, Record(self._frees(conn)[0], (positions, deltas)))
         for conn, answers in self._answers.items():
-            self.send(conn, Record(GC_ANSWERS, (sorted(answers),)))
+            self.send(conn, Record(self._frees(conn)[1], (sorted(answers),)))
         self._exports, self._answers = {}, {}
+
+    def _frees(self, conn: str) -> tuple[Symbol, Symbol]:
+        row = self.row(conn)
+        return FREES if row is None else DIALECTS[row["dialect"]].frees
 
     # Ending.
 
