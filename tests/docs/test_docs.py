@@ -203,7 +203,9 @@ def test_a_page_uses_only_names_that_it_binds(page: Path) -> None:
     assert unbound(page) == set(), "bind them in a cell of the page"
 
 
-PUBLIC = re.compile(r"swingset(\.vat(\.\w+)?|\.testing|\.workers\.pulses|\.command\.cli)?|swingset_nb")
+PUBLIC = re.compile(
+    r"swingset(\.vat(\.\w+)?|\.testing|\.net\.locators|\.workers\.pulses|\.command\.cli)?|swingset_nb"
+)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
