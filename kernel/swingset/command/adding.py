@@ -1,4 +1,4 @@
-"""How a module adds its subcommands to `swingset`."""
+"""How a module adds its subcommands to `swingset`, and what all of them share."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from swingset.host.worlds.controller import Controller
+
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
+
+DONE, PROBLEM = 0, 1
+"""The exit status of a command."""
 
 Looks = bool | Callable[[argparse.Namespace], bool]
 """Whether a command changes nothing, or a function that tells it by its arguments."""
@@ -53,3 +58,24 @@ class AddCommand:
 
 Add = Callable[[AddCommand], None]
 """Adds the subcommands of one module."""
+
+
+def count(text: str) -> int:
+    """A number from 1, as an argument."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a number from 1 is wanted, got {text!r}")
+    return int(text)
+
+
+Act = Callable[[Controller, argparse.Namespace], object]
+"""What a command does with an open world."""
+
+
+def silent(act: Act) -> Callable[[Controller, argparse.Namespace], int]:
+    """A command that does one thing, and has nothing to say of it."""
+
+    def command(controller: Controller, chosen: argparse.Namespace) -> int:
+        act(controller, chosen)
+        return DONE
+
+    return command

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from swingset.command.adding import AddCommand
+from swingset.command.adding import DONE, AddCommand
 from swingset.command.saying import say
 from swingset.host.worlds.controller import Controller
 from swingset.time.deliveries.sending import lines_of
@@ -28,19 +28,19 @@ def _cause(controller: Controller, chosen: argparse.Namespace) -> int:
     found = controller.lens.cause(_asked(chosen.of))
     for line in (*found.lines(), *(lines_of(controller, found) if chosen.lines else ())):
         say(line)
-    return 0
+    return DONE
 
 
 def _story(controller: Controller, chosen: argparse.Namespace) -> int:
     for line in controller.lens.story(_asked(chosen.of)).lines():
         say(line)
-    return 0
+    return DONE
 
 
 def _find(controller: Controller, chosen: argparse.Namespace) -> int:
     for line in search(controller, **chosen_options(chosen)).lines():
         say(line)
-    return 0
+    return DONE
 
 
 def _asked(text: str) -> int | str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from swingset.command.adding import AddCommand
+from swingset.command.adding import DONE, AddCommand
 from swingset.command.saying import say
 from swingset.host.worlds.controller import Controller
 from swingset.time.copies.archives import Archive, export_archive, import_archive
@@ -51,19 +51,19 @@ def add(command: AddCommand) -> None:
 
 def _archive(controller: Controller, chosen: argparse.Namespace) -> int:
     _tell(export_archive(controller, chosen.archive, level=chosen.level, vat=chosen.vat))
-    return 0
+    return DONE
 
 
 def _unpack(chosen: argparse.Namespace) -> int:
     everything = Retention(ceiling=None) if chosen.everything else None
     given = {"expected": chosen.expect, "most": chosen.most, "retention": everything}
     _tell(import_archive(chosen.archive, chosen.world, **given))
-    return 0
+    return DONE
 
 
 def _migrate(chosen: argparse.Namespace) -> int:
     migrate(chosen.world, chosen.copy)
-    return 0
+    return DONE
 
 
 def _tell(made: Archive) -> None:

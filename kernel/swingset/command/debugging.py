@@ -7,7 +7,7 @@ import contextlib
 import sys
 from collections.abc import Callable
 
-from swingset.command.adding import AddCommand
+from swingset.command.adding import DONE, PROBLEM, AddCommand
 from swingset.command.saying import say
 from swingset.core.errors import KernelError
 from swingset.host.worlds.controller import Controller
@@ -43,13 +43,13 @@ def _trace(controller: Controller, chosen: argparse.Namespace) -> int:
     found = trace(controller, chosen.crank, steps=chosen.steps)
     for line in found.lines():
         say(line)
-    return 0 if found.difference is None else 1
+    return DONE if found.difference is None else PROBLEM
 
 
 def _debug(controller: Controller, chosen: argparse.Namespace) -> int:
     found = debug(controller, chosen.crank, read=_reader(chosen), listen=chosen.listen)
     say(found)
-    return 0 if found.difference is None else 1
+    return DONE if found.difference is None else PROBLEM
 
 
 def _reader(chosen: argparse.Namespace) -> Callable[[str], str] | None:
@@ -98,4 +98,4 @@ def _test(controller: Controller, chosen: argparse.Namespace) -> int:
         raise KernelError(str(problem)) from None
     for line in made.lines():
         say(line)
-    return 0
+    return DONE

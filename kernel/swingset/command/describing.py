@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from swingset.command.adding import AddCommand
+from swingset.command.adding import DONE, AddCommand
 from swingset.command.saying import say
 from swingset.host.worlds.controller import Controller
 
@@ -18,4 +18,4 @@ def add(command: AddCommand) -> None:
 def _describe(controller: Controller, chosen: argparse.Namespace) -> int:
     for line in controller.lens.describe(chosen.kref).lines():
         say(line)
-    return 0
+    return DONE

@@ -10,11 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from swingset.command.adding import AddCommand
+from swingset.command.adding import DONE, PROBLEM, AddCommand
 from swingset.command.saying import say
 from swingset.host.health import Finding, examine, verdict
-
-DONE, PROBLEM = 0, 1
 
 
 def add(command: AddCommand) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from contextlib import ExitStack
 
-from swingset.command.adding import AddCommand
+from swingset.command.adding import DONE, AddCommand
 from swingset.command.saying import say, say_json
 from swingset.core.errors import KernelError
 from swingset.host.worlds.controller import Controller
@@ -32,10 +32,10 @@ def _sql(controller: Controller, chosen: argparse.Namespace) -> int:
     answer = sql(controller, chosen.question, most=chosen.most)
     if chosen.json:
         say_json({"columns": answer.columns, "rows": answer.rows, "more": answer.more})
-        return 0
+        return DONE
     for line in answer.lines():
         say(line)
-    return 0
+    return DONE
 
 
 def _trace(controller: Controller, chosen: argparse.Namespace) -> int:
@@ -48,4 +48,4 @@ def _trace(controller: Controller, chosen: argparse.Namespace) -> int:
             worlds[name] = opened.enter_context(open_world(path, look_only=True, create=False, workers=False))
         count = export_trace(worlds, chosen.out)
     say(f"{count:,} trace events are in {chosen.out}: open it in ui.perfetto.dev")
-    return 0
+    return DONE

@@ -8,12 +8,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from swingset.command.adding import AddCommand
+from swingset.command.adding import DONE, PROBLEM, AddCommand
 from swingset.command.saying import say
 from swingset.model import glossary
 from swingset.model.recovering import recoveries, recovery
-
-DONE, PROBLEM = 0, 1
 
 
 def add(command: AddCommand) -> None:

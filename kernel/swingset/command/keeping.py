@@ -7,14 +7,12 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from swingset.command.adding import AddCommand
+from swingset.command.adding import DONE, PROBLEM, AddCommand
 from swingset.command.saying import say, say_json
 from swingset.host.base.retention import policy_of
 from swingset.host.worlds.controller import Controller
 from swingset.lens.state.verifying import MOST
 from swingset.time.replaying.verification import DEPTHS, verify
-
-DONE, PROBLEM = 0, 1
 
 
 def add(command: AddCommand) -> None:

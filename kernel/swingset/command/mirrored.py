@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from swingset.command.adding import AddCommand
+from swingset.command.adding import DONE, AddCommand
 from swingset.command.saying import say
 from swingset.core.errors import KernelError
 from swingset.model.foreign import said
@@ -43,14 +43,14 @@ def _rebuild(chosen: argparse.Namespace) -> int:
     with _connected(chosen.database) as connection:
         commit = rebuild(chosen.world, connection, chosen.name)
     say(f"{chosen.world} stands at commit {commit}")
-    return 0
+    return DONE
 
 
 def _catch_up(chosen: argparse.Namespace) -> int:
     with _connected(chosen.database) as connection:
         missed = catch_up(chosen.world, connection, chosen.name)
     say(f"{missed:,} {'commit' if missed == 1 else 'commits'} caught up with")
-    return 0
+    return DONE
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from swingset.command.adding import AddCommand
+from swingset.command.adding import DONE, AddCommand
 from swingset.command.saying import say
 from swingset.host.worlds.controller import Controller
 from swingset.lens.watching.console import LEVELS
@@ -34,17 +34,17 @@ def _console(controller: Controller, chosen: argparse.Namespace) -> int:
     options = {name: vars(chosen)[name] for name in ("vat", "level", "since", "until", "most")}
     for line in console(controller, **options).lines():
         say(line)
-    return 0
+    return DONE
 
 
 def _costs(controller: Controller, chosen: argparse.Namespace) -> int:
     options = {name: vars(chosen)[name] for name in ("vat", "since", "until", "most")}
     for line in costs_over_time(controller, **options).lines():
         say(line)
-    return 0
+    return DONE
 
 
 def _storage(controller: Controller, chosen: argparse.Namespace) -> int:
     for line in storage(controller, most=chosen.most).lines():
         say(line)
-    return 0
+    return DONE

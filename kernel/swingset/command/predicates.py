@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from swingset.command.adding import AddCommand
+from swingset.command.adding import DONE, PROBLEM, AddCommand
 from swingset.command.saying import say
 from swingset.core.errors import KernelError
 from swingset.host.worlds.controller import Controller
@@ -29,4 +29,4 @@ def _when(controller: Controller, chosen: argparse.Namespace) -> int:
         raise KernelError(str(problem)) from None
     for line in (*found.lines(), *(sender_of(controller, found) if chosen.lines else ())):
         say(line)
-    return 0 if found.crank is not None else 1
+    return DONE if found.crank is not None else PROBLEM
