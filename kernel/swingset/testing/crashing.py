@@ -17,7 +17,6 @@ A step is a step of the world file, an output, or a write, truncation, sync or d
 
 from __future__ import annotations
 
-import errno
 import os
 import random
 import signal
@@ -30,12 +29,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-import apsw
-
 from swingset.host.base.outputs import Output
 from swingset.host.worlds.controller import Controller
 from swingset.host.worlds.opening import open_world
 from swingset.testing.disk import LOSSES, Disk, Images, Loss
+from swingset.testing.failure import Failure
 from swingset.testing.lives import (
     Act,
     Broken,
@@ -191,14 +189,6 @@ def _chosen(
 def _quickest() -> str | None:
     """A folder in memory, if this system has one: no file of a test has to outlive it."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-
-
-class _Full(apsw.FullError, OSError):
-    """The disk is full, for SQLite and for everybody else."""
-
-
-class _Failed(apsw.IOError, OSError):
-    """A step that fails once."""
 
 
 class _Crashing:
@@ -375,45 +365,37 @@ class _Crashing:
 
     def _carried_on(self, mode: CrashMode, at: int, heard: Heard) -> None:
         """Have a step fail, and go on with the same controller."""
-        struck = full = False
-
-        def strike(step: str) -> None:
-            nonlocal struck, full
-            if mode == "full":
-                full = full or not struck
-                struck = True
-                if full and step == "file-write":
-                    raise _Full(errno.ENOSPC, "the disk of a test is full")
-            elif not struck:
-                struck = True
-                raise _Failed(errno.EIO, "a step of a test fails")
-
+        strike = Failure(full=mode == "full")
         life = Life(self._scenario, self.course, Steps(at, strike))
         life.forgiving = True
         with self._open(0) as controller:
             self._disk.told = life.steps
             try:
                 with life.watching(controller, heard.hear):
-                    try:
-                        life.go_on(controller)
-                    except Exception:
-                        if not struck:
-                            raise
-                        full = False
-                        if problems := counted(controller):
-                            raise Broken("divergent", f"after the error: {problems[0]}") from None
-                        controller.history.go_back_to_commit(controller.history.head)
-                        if life.between:
-                            controller.run()  # the run that failed has kept its whole cranks
-                        life.find(controller)
-                        life.forgiving = False
-                        life.go_on(controller)
-                    full = False
+                    self._go_on_after(strike, life, controller)
                 self._disk.told = None
                 self._compared(controller)
             finally:
                 self._disk.told = None
         self._replayed()
+
+    def _go_on_after(self, strike: Failure, life: Life, controller: Controller) -> None:
+        """Run to the end; where the step fails, check what is left, and go on from the last commit."""
+        try:
+            life.go_on(controller)
+        except Exception:
+            if not strike.struck:
+                raise
+            strike.full = False
+            if problems := counted(controller):
+                raise Broken("divergent", f"after the error: {problems[0]}") from None
+            controller.history.go_back_to_commit(controller.history.head)
+            if life.between:
+                controller.run()  # the run that failed has kept its whole cranks
+            life.find(controller)
+            life.forgiving = False
+            life.go_on(controller)
+        strike.full = False
 
     def _finished(self, place: int, heard: Heard) -> None:
         """Open the world again after a crash, check where it stands, and go on to the end."""
