@@ -48,7 +48,7 @@ def recoveries() -> Mapping[str, Recovery]:
     found: dict[str, Recovery] = {}
     for name, section in _SECTION.findall(text):
         paragraphs = [part for part in _FENCE.sub("", section).split("\n\n") if part.strip()]
-        cures = [line[2:] for part in paragraphs for line in part.splitlines() if line.startswith("- ")]
+        cures = [line[2:] for part in paragraphs for line in part.split("\n") if line.startswith("- ")]
         if cures:
             meaning = " ".join(paragraphs[0].split())
             found[name] = Recovery(name, _plain(meaning), tuple(_plain(cure) for cure in cures))
