@@ -57,6 +57,9 @@ def listen(notebook: Notebook, given: argparse.Namespace) -> Shown:
     argument("--label", metavar="TEXT", help="what the list calls it; NAME by default"),
     argument("--seconds", metavar="N", type=float, help="after how long it opens nothing any more"),
     argument("--once", action="store_true", help="whether it opens only once"),
+    argument(
+        "--over", metavar="TRANSPORT", help="how it is to be fetched; the first that listens by default"
+    ),
     completes="name",
     rest="`%swingset shared` lists what was given out",
 )
@@ -69,7 +72,8 @@ def share(notebook: Notebook, given: argparse.Namespace) -> Shown:
     if not given.show and os.path.lexists(path):
         raise SwingSetError(f"{path} is there already", f"%swingset share {given.name} --to OTHER")
     try:
-        uri = session.net.share(value, label=label, seconds=given.seconds, once=given.once)
+        options = {"seconds": given.seconds, "once": given.once, "transport": given.over}
+        uri = session.net.share(value, label=label, **options)
         notebook.flush()
     except KernelError as problem:
         raise SwingSetError(str(problem), "%swingset listen") from None

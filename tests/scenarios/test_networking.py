@@ -12,21 +12,28 @@ import re
 import shutil
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+from websockets.sync.server import serve
+from websockets.typing import Origin
 
 from swingset.core.errors import KernelError
 from swingset.guest.base.errors import RemoteError
 from swingset.guest.sending.eventual import E
 from swingset.host.sessions.pending import StillPending
-from swingset.host.wires.keys import NeedsExtra
+from swingset.host.wires.keys import Key, NeedsExtra, verify
 from swingset.host.wires.networking import NetError
 from swingset.host.worlds.opening import open_world
-from swingset.net import locators
+from swingset.net import keys, locators, syrup
+from swingset.net.values import Record, Symbol
+from swingset.netlayers.streams import designator_of
 from swingset.vat import remotable
 from swingset.workers.wasm.bake import library_sources
 from tests.scenarios.linked import BANK, KEEPER, Side, settle, with_session
@@ -71,6 +78,71 @@ def test_what_is_shared_is_fetched_and_called(alice: Side, bob: Side) -> None:
         alice.world.net.listen("in-process"),
     )
     assert [seen.outgoing for seen in alice.world.net.peers()] == [False]
+
+
+@pytest.mark.parametrize("transport", ["unix", "websocket", "tcp-testing-only"])
+def test_each_netlayer_carries_it(alice: Side, bob: Side, transport: str, tmp_path: Path) -> None:
+    """Worlds prove each other on all but the one for tests; a string names the one it is fetched by."""
+    options = {"path": str(tmp_path / "alice.sock")} if transport == "unix" else {}
+    location = alice.world.net.listen(transport, **options)
+    theirs = bob.fetch(alice.shared(transport=transport))
+    assert bob.ask(theirs, "deposit", 5) == 5
+    (peer,) = bob.world.net.peers()
+    assert peer.peer == location
+    assert [seen.proven for seen in alice.world.net.peers()] == [transport != "tcp-testing-only"]
+
+
+def test_what_is_shared_names_a_netlayer_that_listens(alice: Side) -> None:
+    """Another is refused."""
+    with pytest.raises(NetError, match="does not listen by unix, but by in-process"):
+        alice.shared(transport="unix")
+
+
+def test_a_websocket_proves_who_listens_to_other_implementations(alice: Side) -> None:
+    """Its answer to a challenge is signed by the key that its designator is; nothing else is an answer."""
+    location = locators.parse_uri(alice.world.net.listen("websocket"))
+    assert isinstance(location, locators.Locator)
+    url = location.hint("url") or ""
+    challenge = syrup.write(Record(Symbol("init:peer-auth"), (b"?" * 32,)))
+    with connect(url) as raw:
+        raw.send(challenge)
+        answer = raw.recv(5)
+        assert isinstance(answer, bytes)
+        record, signature = syrup.read(answer).fields
+        assert syrup.write(record) == challenge
+        key = base64.b32decode(location.designator.upper() + "====")
+        assert verify(key, challenge, keys.signature_from_value(signature))
+    for said in (b"nonsense", syrup.write(Record(Symbol("init:peer-auth"), (b"short",))), "a text"):
+        with connect(url) as raw:
+            raw.send(said)
+            with pytest.raises(ConnectionClosed):
+                raw.recv(5)
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(url, origin=Origin("https://example.org"))
+
+
+@pytest.mark.parametrize("signed", ["by another key", "something else", "nothing"])
+def test_a_websocket_is_not_dialled_where_another_listens(bob: Side, signed: str) -> None:
+    """Who listens has to sign the challenge with the key that was dialled."""
+    mine = Key()
+
+    def answer(raw: Any) -> None:
+        asked = raw.recv()
+        data = b"other" if signed == "something else" else asked
+        signature = keys.signature_to_value(mine.sign(data))
+        record = syrup.read(asked)
+        raw.send(b"" if signed == "nothing" else
+                 syrup.write(Record(Symbol("desc:sig-envelope"), (record, signature))))  # fmt: skip
+        raw.recv()
+
+    with serve(answer, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.socket.getsockname()[1]
+        named = designator_of(Key().public if signed == "by another key" else mine.public)
+        there = locators.located("websocket", named, {"url": f"ws://127.0.0.1:{port}"})
+        with pytest.raises(RemoteError, match="could not be reached"):
+            bob.fetch(locators.sturdyref_uri(there, b"x" * 32))
+        server.shutdown()
 
 
 def test_a_reference_can_be_sent_along_and_called_back(alice: Side, bob: Side) -> None:
@@ -172,6 +244,8 @@ def test_what_is_no_address_is_refused(bob: Side, source: Any, said: str) -> Non
         ("in-process", {"path": "x"}, "has no option 'path'; it has none"),
         ("tcp-testing-only", {"host": "0.0.0.0"}, "127.0.0.1 or ::1"),
         ("tcp-testing-only", {"port": "http"}, "a port is a number"),
+        ("websocket", {"host": "0.0.0.0"}, "give `cert` and `key`"),
+        ("websocket", {"cert": "/nonexistent"}, "the certificate cannot be read"),
         ("unix", {}, "give a `path`"),
         ("unix", {"path": "/" + "x" * 200}, "shorter `path`"),
     ],

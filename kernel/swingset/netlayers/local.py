@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from swingset.net.framing import FramerName
 from swingset.net.locators import Locator, located
 from swingset.netlayers.base import Accept, Identity, NetlayerError, options_of
-from swingset.netlayers.streams import StreamLink, be_greeted, greet
+from swingset.netlayers.streams import StreamLink, greeted, welcomed
 
 GREETING = 10.0
 """How many seconds a greeting may take."""
@@ -79,7 +79,7 @@ class InProcess:
     ) -> _InProcessListening:
         """Let other worlds of this process connect."""
         options_of(options)
-        self._here[identity.designator] = Greeter(accept, lambda link: be_greeted(link, identity))
+        self._here[identity.designator] = Greeter(accept, lambda link: welcomed(link, identity))
         return _InProcessListening(located(self.transport, identity.designator), self._here)
 
     async def dial(self, identity: Identity, here: Locator, there: Locator) -> StreamLink:
@@ -89,9 +89,9 @@ class InProcess:
             raise NetlayerError("no world of that designator listens in this process: open it, and listen")
         one, other = socket.socketpair()
         reader, writer = await asyncio.open_connection(sock=other)
-        greeted = asyncio.get_running_loop().create_task(greeter(reader, writer))
-        link = await greet(StreamLink(*await asyncio.open_connection(sock=one)), identity, here, there)
-        await greeted
+        greeting = asyncio.get_running_loop().create_task(greeter(reader, writer))
+        link = await greeted(StreamLink(*await asyncio.open_connection(sock=one)), identity, here, there)
+        await greeting
         return link
 
 
@@ -117,7 +117,7 @@ class Unix:
         if not 0 < len(os.fsencode(path)) <= _LONGEST_PATH:
             raise NetlayerError(f"the path of a socket has 1 to {_LONGEST_PATH} bytes: give a shorter `path`")
         await _clear(path)
-        greeter = Greeter(accept, lambda link: be_greeted(link, identity))
+        greeter = Greeter(accept, lambda link: welcomed(link, identity))
         before = os.umask(0o177)
         try:
             server = await asyncio.start_unix_server(greeter, path)
@@ -138,7 +138,7 @@ class Unix:
             raise NetlayerError("the location does not say at which `path` its socket is")
         link = StreamLink(*await asyncio.open_unix_connection(path))
         try:
-            return await greet(link, identity, here, there)
+            return await greeted(link, identity, here, there)
         except BaseException:
             await link.close()
             raise

@@ -11,6 +11,7 @@ import asyncio
 import base64
 import struct
 from dataclasses import dataclass
+from typing import Protocol
 
 from swingset.net import locators
 from swingset.net.locators import Locator
@@ -18,7 +19,9 @@ from swingset.net.values import Malformed
 from swingset.netlayers.base import Identity, NetlayerError
 
 CHUNK = 1 << 16
-_MOST = 4_096
+MOST_SAID = 4_096
+"""How many bytes a message of a greeting has at most."""
+
 _MAGIC = b"swingset-link-1\n"
 _KEY, _SIGNATURE = 32, 64
 
@@ -51,26 +54,39 @@ def designator_of(public: bytes) -> str:
     return base64.b32encode(public).decode().rstrip("=").lower()
 
 
-async def greet(link: StreamLink, identity: Identity, here: Locator, there: Locator) -> StreamLink:
+class Talk(Protocol):
+    """What is said before a link is there: short messages in turn."""
+
+    async def say(self, data: bytes) -> None:
+        """Say one."""
+        ...
+
+    async def hear(self) -> bytes:
+        """Hear one; raises `NetlayerError`, or `OSError`, where none comes."""
+        ...
+
+
+async def greet(talk: Talk, identity: Identity, here: Locator, there: Locator) -> None:
     """Prove to whom we dialled who we are, and have it prove that it is there. Raises `NetlayerError`."""
     location = locators.uri(here).encode()
     first = _MAGIC + identity.random() + identity.public + location
-    await link.send(_framed(first))
-    second = await _read(link)
+    await talk.say(first)
+    second = await talk.hear()
     theirs, nonce_and_key = second[-_SIGNATURE:], second[:-_SIGNATURE]
     public = nonce_and_key[_KEY:]
     if len(public) != _KEY or designator_of(public) != there.designator:
         raise NetlayerError("another world than the one that was dialled listens there")
     if not identity.verify(public, b"listener" + first + nonce_and_key, theirs):
         raise NetlayerError("the world that listens there did not prove that it has its key")
-    await link.send(_framed(identity.sign(b"dialler" + first + second)))
-    link.location, link.dialect = there, "swingset"
-    return link
+    await talk.say(identity.sign(b"dialler" + first + second))
 
 
-async def be_greeted(link: StreamLink, identity: Identity) -> StreamLink:
-    """Prove to who dialled who we are, and have it prove where it is. Raises `NetlayerError`."""
-    first = await _read(link)
+async def be_greeted(talk: Talk, identity: Identity) -> Locator:
+    """Prove to who dialled who we are, and have it prove where it is, which is returned.
+
+    Raises `NetlayerError`.
+    """
+    first = await talk.hear()
     said = first.removeprefix(_MAGIC)
     if said == first:
         raise NetlayerError("what was said first is no greeting of a world")
@@ -83,22 +99,42 @@ async def be_greeted(link: StreamLink, identity: Identity) -> StreamLink:
         raise NetlayerError("what dialled says that it is where another world is")
     mine = identity.random() + identity.public
     second = mine + identity.sign(b"listener" + first + mine)
-    await link.send(_framed(second))
-    if not identity.verify(public, b"dialler" + first + second, await _read(link)):
+    await talk.say(second)
+    if not identity.verify(public, b"dialler" + first + second, await talk.hear()):
         raise NetlayerError("what dialled did not prove that it has its key")
+    return there
+
+
+class StreamTalk:
+    """Talk over a stream: each message has its length before it."""
+
+    def __init__(self, link: StreamLink) -> None:
+        self._link = link
+
+    async def say(self, data: bytes) -> None:
+        """Say one."""
+        await self._link.send(struct.pack(">H", len(data)) + data)
+
+    async def hear(self) -> bytes:
+        """Hear one."""
+        reader = self._link.reader
+        try:
+            (size,) = struct.unpack(">H", await reader.readexactly(2))
+            if size > MOST_SAID:
+                raise NetlayerError("a greeting is short")
+            return await reader.readexactly(size)
+        except asyncio.IncompleteReadError:
+            raise NetlayerError("the other side hung up during the greeting") from None
+
+
+async def greeted(link: StreamLink, identity: Identity, here: Locator, there: Locator) -> StreamLink:
+    """A link that we dialled, once both sides are proved."""
+    await greet(StreamTalk(link), identity, here, there)
     link.location, link.dialect = there, "swingset"
     return link
 
 
-def _framed(data: bytes) -> bytes:
-    return struct.pack(">H", len(data)) + data
-
-
-async def _read(link: StreamLink) -> bytes:
-    try:
-        (size,) = struct.unpack(">H", await link.reader.readexactly(2))
-        if size > _MOST:
-            raise NetlayerError("a greeting is short")
-        return await link.reader.readexactly(size)
-    except asyncio.IncompleteReadError:
-        raise NetlayerError("the other side hung up during the greeting") from None
+async def welcomed(link: StreamLink, identity: Identity) -> StreamLink:
+    """A link that was dialled from outside, once both sides are proved."""
+    link.location, link.dialect = await be_greeted(StreamTalk(link), identity), "swingset"
+    return link

@@ -23,7 +23,15 @@ class SessionNet:
     def __init__(self, joined: Joined) -> None:
         self._joined = joined
 
-    def share(self, value: Any, *, label: str = "", seconds: float | None = None, once: bool = False) -> str:
+    def share(
+        self,
+        value: Any,
+        *,
+        label: str = "",
+        seconds: float | None = None,
+        once: bool = False,
+        transport: str | None = None,
+    ) -> str:
         """Give out an object: whoever has the string that is returned has the object. It is a secret.
 
         Args:
@@ -31,6 +39,7 @@ class SessionNet:
             label: what the list of what is shared calls it.
             seconds: after how many seconds the string opens nothing any more; None for never.
             once: whether it can be used only once.
+            transport: the netlayer by which it is to be fetched; None for the first that this world uses.
         Returns:
             A URI, for `fetch` in another world.
         Raises:
@@ -47,7 +56,8 @@ class SessionNet:
                 raise NetError(
                     f"what is shared is a reference to an object of this world, not {shown(value)}"
                 )
-            return controller.net.share(Ref(kref, "remote"), label=label, seconds=seconds, once=once)
+            shared = Ref(kref, "remote")
+            return controller.net.share(shared, label=label, seconds=seconds, once=once, transport=transport)
 
     def fetch(self, source: str | os.PathLike[str]) -> Any:
         """Ask for an object of another world.

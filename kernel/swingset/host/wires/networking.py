@@ -122,7 +122,13 @@ class Networking:
         return os.path.relpath(path + ".sock") if len(path) > 90 else path + ".sock"
 
     def share(
-        self, target: Ref | str, *, label: str = "", seconds: float | None = None, once: bool = False
+        self,
+        target: Ref | str,
+        *,
+        label: str = "",
+        seconds: float | None = None,
+        once: bool = False,
+        transport: str | None = None,
     ) -> str:
         """Give out an object: whoever has the string that is returned has the object.
 
@@ -133,11 +139,11 @@ class Networking:
             label: what `shared` calls it.
             seconds: after how many seconds the string opens nothing any more; None for never.
             once: whether it can be used only once.
+            transport: the netlayer by which it is to be fetched; None for the first that this world uses.
         Returns:
             A URI, for `fetch` in another world, or for another program that speaks OCapN.
         Raises:
-            NetError: if this world does not listen.
-            KernelError: for what is no object of this world.
+            NetError: if this world does not listen by that netlayer, and for what is no object of it.
         Example:
             >>> location = world.net.listen("in-process")
             >>> world.net.share(world.vats.root("bank"), label="the bank").startswith(location)
@@ -147,6 +153,11 @@ class Networking:
             wires = self._line.wires
             if wires is None or not wires.here:
                 raise NetError("nobody could reach what you share: have this world listen first")
+            location = wires.here.get(transport or next(iter(wires.here)))
+            if location is None:
+                known = ", ".join(wires.here)
+                words = f"this world does not listen by {one_line(transport or '', 60)}, but by {known}"
+                raise NetError(f"{words}: have it listen, or share by another")
             ref = Ref(target, "remote") if isinstance(target, str) else target
             if not is_kref(ref.kref) or self._kernel.store.objects.get(ref.kref) is None:
                 raise NetError(
@@ -157,7 +168,7 @@ class Networking:
             swissnum, share = self._line.secrets().give_out(label, now, expires, once)
             self._kernel.queue_one_way(root, write(["share", [share.digest, ref]]))
             self._opened.keep("shared an object")
-            return locators.sturdyref_uri(next(iter(wires.here.values())), swissnum)
+            return locators.sturdyref_uri(location, swissnum)
 
     def unshare(self, what: str) -> Share:
         """Take back what was given out: its string opens nothing any more, not even if the world goes back.
