@@ -154,28 +154,53 @@ def _changed(difference: Difference) -> Shown:
     return Stack([Message(words), SideBySide.of(difference)])
 
 
-def upgrade(notebook: Notebook, vat: str, part: str, source: str, message: str = "") -> Message:
-    """Upgrade a vat to a new cell; raises `UpgradeRefused` if that fails, and then nothing has changed."""
+def others(world: OpenWorld, vat: str, part: str) -> dict[str, str]:
+    """The changed cells of a vat that wait, but for one."""
+    return {other: source for other, source in world.pending.get(vat, {}).items() if other != part}
+
+
+def upgrade(
+    notebook: Notebook,
+    vat: str,
+    part: str,
+    source: str,
+    message: str = "",
+    *,
+    also: Mapping[str, str] | None = None,
+) -> Message:
+    """Upgrade a vat to a new cell, and `also` others; raises `UpgradeRefused` if that fails.
+
+    Then nothing has changed.
+    """
     world = notebook.require()
     world.pending.setdefault(vat, {})[part] = source
-    before = dict(world.controller.vats.parts(vat))
+    before, cells = dict(world.controller.vats.parts(vat)), {**(also or {}), part: source}
     left_out = world.session.modules.left_out(vat)
     try:
-        done = world.session.upgrade(vat, part, source, message)
+        done = world.session.upgrade(vat, part, source, message, also=also)
     except VatFault as error:
-        raise vat_failed(error, UpgradeRefused, before | {part: source}, before) from None
+        raise vat_failed(error, UpgradeRefused, before | cells, before) from None
     finally:
         notebook.progress.clear()
-    forget_pending(world, vat, part)
+    for each in cells:
+        forget_pending(world, vat, each)
     lines = give_root(notebook, vat, world.session.root(vat))
     lines += [
         f"module {one_line(name, 60)} of its old code is left out: {why}" for name, why in left_out.items()
     ]
-    lines = upgrade_in_words(done) + lines + _told_of(world, vat, [(part, source)])
+    lines = upgrade_in_words(done) + lines + _told_of(world, vat, list(cells.items()))
     return Message(f"vat {vat} upgraded: incarnation {done.incarnation} runs now", lines)
 
 
-def rehearse(notebook: Notebook, vat: str, part: str, source: str, records: Extent = None) -> Rehearsal:
+def rehearse(
+    notebook: Notebook,
+    vat: str,
+    part: str,
+    source: str,
+    records: Extent = None,
+    *,
+    also: Mapping[str, str] | None = None,
+) -> Rehearsal:
     """Do `upgrade` in a fork of the world, and report it; `records` are migrated there."""
     session = notebook.require().session
 
@@ -184,7 +209,7 @@ def rehearse(notebook: Notebook, vat: str, part: str, source: str, records: Exte
         notebook.progress.stage(f"rehearsing the records of {vat}", share)
 
     with stoppable(notebook, vat):
-        return session.rehearse(vat, part, source, records=records, progress=tell)
+        return session.rehearse(vat, part, source, records=records, progress=tell, also=also)
 
 
 @contextmanager

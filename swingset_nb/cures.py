@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from swingset.lens.source.fixes import Fix
 from swingset.model.visible import one_line
-from swingset_nb.cells import Cell, changed, rehearse
+from swingset_nb.cells import Cell, changed, others, rehearse
 from swingset_nb.errors import BadArguments, SwingSetError
 from swingset_nb.notebook import Notebook
 from swingset_nb.render import Message, Shown, Stack
@@ -23,8 +23,9 @@ def cell_text(vat: str, fix: Fix) -> str:
 
 
 def cures_of(notebook: Notebook, vat: str, part: str, source: str) -> Sequence[Fix]:
-    """The fixes of one changed cell, as a rehearsal finds them."""
-    return [fix for fix in rehearse(notebook, vat, part, source).fixes if fix.part == part]
+    """The fixes of one changed cell, as a rehearsal with the vat's other changed cells finds them."""
+    also = others(notebook.require(), vat, part)
+    return [fix for fix in rehearse(notebook, vat, part, source, also=also).fixes if fix.part == part]
 
 
 def fix_change(notebook: Notebook, vat: str, number: int) -> Shown:

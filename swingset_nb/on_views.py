@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from swingset.host.code.combining import combined
+from swingset.host.code.combining import all_combined
 from swingset.host.code.rehearsal import Extent, Rehearsal
 from swingset.lens.pictures.picture import draw
 from swingset.model.visible import one_line
 from swingset.time.forks.redelivery import redeliver
 from swingset.time.looking.monitoring import storage
-from swingset_nb.cells import rehearse, stoppable
+from swingset_nb.cells import others, rehearse, stoppable
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, cures_in_words
 from swingset_nb.extent import extent_of, fit
-from swingset_nb.notebook import Notebook
+from swingset_nb.notebook import Notebook, words_of
 from swingset_nb.on_runs import CHANGED, changed_vat, named_vat
 from swingset_nb.render import Drawn, Message, Shown, Stack, Table
 from swingset_nb.tables import clist_table, queue_table, storage_table, vat_table
@@ -107,29 +107,30 @@ def panel(notebook: Notebook, given: argparse.Namespace) -> None:
     completes="vat",
 )
 def rehearse_change(notebook: Notebook, given: argparse.Namespace) -> Shown:
-    """Say what an upgrade to each pending cell would do."""
+    """Say what an upgrade to the pending cells would do, together."""
     world = notebook.require()
     name = changed_vat(world, given.vat)
     if name not in world.pending:
         return _unchanged(name)
     records = _extent(given.records)
     messages = None if given.messages is None else _number("--messages", given.messages, "messages")
-    shown = []
-    for part, source in world.pending[name].items():
-        found = rehearse(notebook, name, part, source, records)
-        hints = [f"`%swingset upgrade {name}` applies it, in a panel"] if found.ok else []
-        verdict, lines, fixes = found.verdict, rehearsed_in_words(found), found.fixes
-        if messages is not None and found.fault is None:
-            parts = combined(world.session, name, part, source)
-            with stoppable(notebook, name):
-                told = redeliver(world.controller, name, parts, messages=messages)
-            verdict, lines = f"{verdict} {told.verdict}", [*lines, *told.lines()]
-            fixes = fixes or told.fixes
-        if found.untried:
-            hints.insert(0, f"`%swingset rehearse {name} --records all` tries all records")
-        hints += cures_in_words(name, [fix for fix in fixes if fix.part == part])
-        shown.append(Message(verdict, lines, hints))
-    return Stack(shown)
+    changed = dict(world.pending[name])
+    part = next(reversed(changed))
+    found = rehearse(notebook, name, part, changed[part], records, also=others(world, name, part))
+    hints = [f"`%swingset upgrade {name}` applies it, in a panel"] if found.ok else []
+    verdict, lines, fixes = found.verdict, rehearsed_in_words(found), found.fixes
+    if len(changed) > 1:
+        lines.insert(0, f"with {len(changed)} changed cells together: {words_of(changed)}")
+    if messages is not None and found.fault is None:
+        parts = all_combined(world.session, name, {**changed})
+        with stoppable(notebook, name):
+            told = redeliver(world.controller, name, parts, messages=messages)
+        verdict, lines = f"{verdict} {told.verdict}", [*lines, *told.lines()]
+        fixes = fixes or told.fixes
+    if found.untried:
+        hints.insert(0, f"`%swingset rehearse {name} --records all` tries all records")
+    hints += cures_in_words(name, [fix for fix in fixes if fix.part == part])
+    return Message(verdict, lines, hints)
 
 
 @command(

@@ -1,10 +1,10 @@
 """The upgrade panel: from a change to its undo.
 
-It works on the changed cell that was run last and not applied: its difference from the code that runs, a
-rehearsal with its verdict, the answers to recorded messages under both codes, and fixes of what is refused. A
-fix changes the source that waits, and the panel shows its text, because a panel cannot rewrite a cell. Apply
-is the same upgrade as `%%vat NAME --upgrade`; its steps are told from the records. Undo first lists what
-would be answered differently without the upgrade, and what it costs.
+It works on the changed cells that were run and not applied, together: the difference of one of them from the
+code that runs, a rehearsal with its verdict, the answers to recorded messages under both codes, and fixes of
+what is refused. A fix changes the source that waits, and the panel shows its text, because a panel cannot
+rewrite a cell. Apply is the same upgrade as `%%vat NAME --upgrade`; its steps are told from the records. Undo
+first lists what would be answered differently without the upgrade, and what it costs.
 
 A rehearsal of all records takes long, and while it runs no button could be heard. So each message from the
 page does a part of it, and the page asks for the next one until it is done or stopped. What a single message
@@ -19,7 +19,7 @@ from typing import Any
 import traitlets
 
 from swingset.core.errors import VatFault
-from swingset.host.code.combining import combined
+from swingset.host.code.combining import all_combined
 from swingset.host.code.rehearsal import Rehearsal
 from swingset.host.code.trials import RecordsTrial, TrialReport, try_records
 from swingset.lens.source.fixes import Fix
@@ -56,7 +56,8 @@ class UpgradePanel(LiveWidget):
         self.vat = vat
         self.part = ""
         self.messages = _MESSAGES
-        self.rehearsed: str | None = None
+        self.rehearsed: dict[str, str] | None = None
+        """The changed cells, as they were when a button was pressed."""
         self.fixes: Sequence[Fix] = ()
         self.fixed: Fix | None = None
         self.told: View = {}
@@ -99,7 +100,7 @@ class UpgradePanel(LiveWidget):
         if self.part not in parts:
             self.part = next(reversed(parts), "")
         source = parts.get(self.part)
-        if source is not None and source != self.rehearsed:
+        if parts and parts != self.rehearsed:
             self._forget()
         difference = None
         if source is not None and world.has_vat(self.vat):
@@ -126,6 +127,10 @@ class UpgradePanel(LiveWidget):
             raise SwingSetError(f"vat {self.vat} has no change to apply", hint)
         return source
 
+    def _changed(self) -> dict[str, str]:
+        """All changed cells of the vat: they are rehearsed and applied together."""
+        return dict(self.notebook.require().pending[self.vat])
+
     def _forget(self) -> None:
         self._end_trial()
         self.told, self.fixes, self.rehearsed = {}, (), None
@@ -134,18 +139,19 @@ class UpgradePanel(LiveWidget):
         source = self._pending()
         self._forget()
         self.deeds += 1
-        found = rehearse(self.notebook, self.vat, self.part, source)
+        changed = self._changed()
+        found = rehearse(self.notebook, self.vat, self.part, source, also=changed)
         redelivered = None
         if found.fault is None and self.messages:
             world = self.notebook.require()
-            parts = combined(world.session, self.vat, self.part, source)
+            parts = all_combined(world.session, self.vat, {**changed})
             with stoppable(self.notebook, self.vat):
                 redelivered = redeliver(world.controller, self.vat, parts, messages=self.messages)
         cures = found.fixes or (redelivered.fixes if redelivered is not None else ())
-        self.fixes = [fix for fix in cures if fix.part == self.part]
-        self.rehearsed = source
+        self.fixes = [fix for fix in cures if fix.part in changed]
+        self.rehearsed = changed
         self.told = {"verdict": _verdict(found, redelivered, self.fixes)}
-        if self.fixed is not None and self.fixed.source == source:
+        if self.fixed is not None and self.fixed.source == changed.get(self.fixed.part):
             cell = cell_text(self.vat, self.fixed)
             self.told["fixed"] = {
                 "title": self.fixed.title,
@@ -163,21 +169,22 @@ class UpgradePanel(LiveWidget):
         if type(number) is not int or not 0 <= number < len(self.fixes):
             raise SwingSetError("that fix belongs to another change", "press Rehearse")
         fix = self.fixes[number]
-        self.notebook.require().pending[self.vat][self.part] = fix.source
+        self.part = fix.part
+        self.notebook.require().pending[self.vat][fix.part] = fix.source
         self.fixed = fix
         self._rehearse(content)
 
     def _try_records(self, content: Mapping[str, Any]) -> None:
-        source = self._pending()
+        self._pending()
         self._end_trial()
-        world = self.notebook.require()
-        parts = combined(world.session, self.vat, self.part, source)
+        world, changed = self.notebook.require(), self._changed()
+        parts = all_combined(world.session, self.vat, {**changed})
         try:
             self.trial = try_records(world.controller, self.vat, parts)
         except VatFault:
             self._rehearse(content)  # its verdict says why the change is refused, with the fixes
             return
-        self.rehearsed = source
+        self.rehearsed = changed
         self._try_more(content)
 
     def _try_more(self, _content: Mapping[str, Any]) -> None:
@@ -205,7 +212,8 @@ class UpgradePanel(LiveWidget):
     def _apply(self, content: Mapping[str, Any]) -> None:
         source = self._pending()
         try:
-            done = upgrade(self.notebook, self.vat, self.part, source, "applied from the upgrade panel")
+            words, also = "applied from the upgrade panel", self._changed()
+            done = upgrade(self.notebook, self.vat, self.part, source, words, also=also)
         except UpgradeRefused:
             self._rehearse(content)
             words = self.told["verdict"]["words"]
@@ -229,7 +237,7 @@ class UpgradePanel(LiveWidget):
         self._forget()
         parts = self.notebook.require().pending.get(self.vat, {})
         self.part = next(reversed(parts), "")
-        self.rehearsed = parts.get(self.part)
+        self.rehearsed = dict(parts)
         self.told = {"done": {**_message(done), "steps": []}}
 
     def _keep(self, _content: Mapping[str, Any]) -> None:

@@ -60,7 +60,7 @@ export function upgrade(model, el) {
           ? h(
               "p",
               {},
-              "changed cells: ",
+              "changed cells, rehearsed and applied together: ",
               ...view.parts.map((/** @type {string} */ part) =>
                 h(
                   "button",

@@ -257,6 +257,41 @@ def test_what_is_refused_is_rehearsed_with_its_cures(shell: Any) -> None:
     assert panel.view["told"]["records"]["ok"]
 
 
+NOTE = """%%kind Note --vat bank
+from swingset.vat import durable
+
+@durable
+class Note:
+    text: str = ""
+"""
+USED = "KIND = Note\n\ndef build_root"
+
+
+def test_changed_cells_that_need_each_other_are_upgraded_together(shell: Any) -> None:
+    """A cell that uses the kind of another new one is refused alone; together they are one incarnation."""
+    shell.run_cell("%swingset run")
+    notebook = notebook_of(shell)
+    shell.run_cell(bank().replace("def build_root", USED))
+    own = notebook.world.pending["bank"]["bank"]
+    assert not notebook.world.session.rehearse("bank", "bank", own).ok
+    shell.run_cell(NOTE)
+    panel = UpgradePanel(notebook, "bank")
+    notebook.panels.append(panel)
+    panel.refresh()
+    assert panel.view["parts"] == ["bank", "kind Note"]
+    press(panel, kind="rehearse")
+    assert panel.error == ""
+    assert panel.view["told"]["verdict"]["ok"]
+    press(panel, kind="choose", part="bank")
+    assert panel.view["told"]["verdict"]["ok"]
+    told = shell.run_cell("%swingset rehearse").result.plain()
+    assert "with 2 changed cells together: bank and kind Note" in told
+    press(panel, kind="apply")
+    assert panel.error == ""
+    assert (panel.view["incarnation"], panel.view["parts"]) == (1, [])
+    assert set(dict(notebook.world.controller.vats.parts("bank"))) >= {"bank", "kind Note"}
+
+
 @pytest.mark.parametrize(
     "part", ["swingset_nb.upgrade_panel.redeliver", "swingset.host.sessions.session.Session.rehearse"]
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from swingset.host.base.engines import WorkerKind
-from swingset.host.code.combining import combined
+from swingset.host.code.combining import all_combined, combined
 from swingset.host.code.joined import Joined
 from swingset.host.code.rehearsal import Extent, Rehearsal, rehearse_upgrade
 from swingset.host.code.upgrading import Upgraded, parameters_of, upgrade
@@ -65,9 +66,16 @@ class DefinesVats:
         return None if old == source else Difference(vat, part, old, source)
 
     def upgrade(
-        self: Joined, vat: str, part: str, source: str | None, message: str = "", *, parameters: Any = None
+        self: Joined,
+        vat: str,
+        part: str,
+        source: str | None,
+        message: str = "",
+        *,
+        parameters: Any = None,
+        also: Mapping[str, str] | None = None,
     ) -> Upgraded:
-        """Replace one cell of a running vat, and commit.
+        """Replace one cell of a running vat, or several at once, and commit.
 
         Args:
             vat: the name of the vat.
@@ -75,6 +83,7 @@ class DefinesVats:
             source: the new code; None removes the cell.
             message: a text for the rejections of broken promises.
             parameters: the `parameters` of `build_root_object`, which may contain references.
+            also: other cells that are replaced with it, and their new code.
         Returns:
             What was kept, abandoned and broken.
         Raises:
@@ -87,7 +96,8 @@ class DefinesVats:
         """
         with self.controller.lock:
             given = parameters_of(self, parameters)
-            return upgrade(self.controller, vat, combined(self, vat, part, source), given, message)
+            parts = all_combined(self, vat, {**(also or {}), part: source})
+            return upgrade(self.controller, vat, parts, given, message)
 
     def rehearse(
         self: Joined,
@@ -97,6 +107,7 @@ class DefinesVats:
         *,
         records: Extent = None,
         progress: Watcher | None = None,
+        also: Mapping[str, str] | None = None,
     ) -> Rehearsal:
         """Do `upgrade` in a fork, and report what it would do; the world is not changed.
 
@@ -108,6 +119,7 @@ class DefinesVats:
             source: the new code.
             records: how many records of changed kinds to migrate, or `"all"`; if one fails, it is not `ok`.
             progress: called after each step of that migration.
+            also: other cells that are replaced with it, and their new code.
         Raises:
             NoSuchVat: if there is no such vat.
         Example:
@@ -115,5 +127,5 @@ class DefinesVats:
             False
         """
         with self.controller.lock:
-            parts = combined(self, vat, part, source)
+            parts = all_combined(self, vat, {**(also or {}), part: source})
             return rehearse_upgrade(self.controller, vat, parts, records=records, progress=progress)
