@@ -27,8 +27,19 @@ class Purse:
     def call_back(self, other):
         return E(other).deposit(7)
 
+@durable
+class Log:
+    lines: list
+    def add(self, line: str):
+        self.lines = [*self.lines, line]
+        return len(self.lines)
+    def said(self):
+        return self.lines
+
 @remotable
 class Bank:
+    def log(self):
+        return Log(lines=[])
     def purse(self):
         return Purse()
     def never(self):

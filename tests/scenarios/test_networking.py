@@ -377,6 +377,59 @@ def test_going_back_in_time_ends_connections_and_undoes_no_revocation(stored: tu
         bob.fetch(uri)
 
 
+def test_after_going_back_the_next_message_uses_a_new_connection(stored: tuple[Side, Side]) -> None:
+    """Nothing is sent into a connection that knows what the world has forgotten."""
+    _, bob = stored
+    bob.world.checkpoint("before")
+    assert bob.ask(bob.session.root("keeper"), "deposit", "it", 5) == 5
+    (old,) = bob.world.net.peers()
+    bob.world.history.go_back("before")
+    bob.session.attach()
+    assert bob.ask(bob.session.root("keeper"), "deposit", "it", 5) == 10
+    (new,) = bob.world.net.peers()
+    assert new.connection != old.connection
+
+
+@pytest.mark.parametrize("stopped", ["paused", "suspended"])
+def test_what_cannot_be_delivered_waits_outside(alice: Side, bob: Side, stopped: str) -> None:
+    """A peer cannot fill the run-queue of a world that does not run; later its messages are delivered."""
+    theirs = bob.fetch(alice.shared())
+    settle(alice, bob)
+    if stopped == "paused":
+        alice.world.queue.pause()
+    else:
+        alice.world.vats.suspend("net", "to look at it")
+    with_session(bob)
+    answers = [E(theirs).deposit(1) for _ in range(5)]
+    settle(bob)
+    alice.world.net.wait(1.0)
+    assert alice.world.net.pump() is False
+    assert len(alice.world.queue) == 0
+    if stopped == "paused":
+        alice.world.queue.unpause()
+    else:
+        alice.world.vats.resume("net")
+    assert bob.session.wait(answers[-1]) == 5
+
+
+def test_no_more_is_read_than_there_is_room_for(
+    alice: Side, bob: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a peer sends while nothing is delivered waits at the peer, and arrives in order later."""
+    theirs = bob.fetch(alice.shared("log"))
+    settle(alice, bob)
+    monkeypatch.setattr("swingset.host.wires.wire_io.FULL", 3_000)
+    with_session(bob)
+    answers = [E(theirs).add(f"{number}" + "x" * 500) for number in range(20)]
+    bob.session.settle()
+    inbox = alice.world.net._line.inbox
+    time.sleep(0.2)
+    assert inbox.full
+    assert inbox._bytes < 3_000 + 2_000
+    assert [bob.session.wait(answer) for answer in answers] == list(range(1, 21))
+    assert [said[:2].strip("x") for said in bob.ask(theirs, "said")] == [str(number) for number in range(20)]
+
+
 def test_a_fork_has_an_inert_wire(alice: Side, bob: Side) -> None:
     """A message of a fork leaves it for nowhere, and the live worlds stay as they were."""
     keeper = kept(bob, bob.fetch(alice.shared()))

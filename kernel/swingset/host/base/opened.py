@@ -97,6 +97,8 @@ class Opened:
         """Called after each commit that changed something."""
         self.moved: list[Callable[[], None]] = []
         """Called after the world has gone back in time, or has become another branch of itself."""
+        self.starting: list[Callable[[], None]] = []
+        """Called before a run or a step."""
         self.ending: list[Callable[[], None]] = []
         """Called when the world is closed, after its last commit."""
         self.said_idle = False

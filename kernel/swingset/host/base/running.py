@@ -69,6 +69,7 @@ class Running:
     def step(self) -> CrankReport | None:
         """Run one crank and commit it; None if nothing can run."""
         with self.opened.lock:
+            self._start()
             report = self.opened.crank()
             self.opened.commit("step")
             self._raise_panic()
@@ -85,6 +86,7 @@ class Running:
         with opened.lock, opened.a_run(), interrupts.routed():
             cleans = policy is None or rows_allowed(policy) is not None
             try:
+                self._start()
                 opened.callers.serve()
                 while not self.paused:
                     rows = CLEAN_UP_ROWS if policy is None else rows_allowed(policy)
@@ -108,6 +110,10 @@ class Running:
             self._raise_panic()
             more = opened.kernel.cranks.has_work(clean_up=cleans)
         return RunReport(reports.count, reports.computrons, more, commit, reports.kept())
+
+    def _start(self) -> None:
+        for started in self.opened.starting:
+            started()
 
     def _raise_panic(self) -> None:
         if (words := self.opened.kernel.cranks.panic) is not None:

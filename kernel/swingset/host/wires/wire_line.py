@@ -27,7 +27,7 @@ from swingset.host.wires.wire_device import NAME, OUT, WireDevice
 from swingset.host.wires.wire_io import Inbox, Wires
 from swingset.host.wires.wire_secrets import Secrets
 from swingset.model.visible import one_line
-from swingset.world.vats import TERMINATED
+from swingset.world.vats import LIVE, TERMINATED
 
 AT_ONCE = 200
 """How many inputs are queued before the world runs."""
@@ -75,6 +75,7 @@ class Line:
             self._device = WireDevice(self.secrets, self._wires.peer_of)
             self._opened.committed.append(self._flush)
             self._opened.moved.append(self._move)
+            self._opened.starting.append(self._ready)
             self._opened.ending.append(self.close)
             self._own.install(self._device, NAME)
             self._stale = True
@@ -104,6 +105,16 @@ class Line:
         """The world has gone back in time: what was said over the wire since is not true any more."""
         self._stale = True
 
+    def _ready(self) -> None:
+        """Before a run: what a vat sends must not go into a connection of another life."""
+        if self._stale and self._wires is not None:
+            self._live(self._wires)
+
+    def _serves(self) -> bool:
+        """Whether what comes in can be delivered; else it waits where it is bounded."""
+        paused = bool(self._kernel.store.counters.get("paused"))
+        return not paused and self.has_vat() and self._kernel.vat(NET).state == LIVE
+
     def tell(self, method: str, args: list[Any]) -> None:
         """Queue an input of the service vat."""
         self._kernel.queue_one_way(self._kernel.root_of(NET), write([method, args]))
@@ -113,7 +124,7 @@ class Line:
         if self._wires is None or self._pumping:
             return False
         self.begin()
-        if not self.inbox and not self._due():
+        if not self._serves() or not (self.inbox or self._due()):
             return False
         self._pumping = True
         try:
@@ -141,12 +152,11 @@ class Line:
         return AT_ONCE
 
     def _due(self) -> bool:
-        paused = bool(self._kernel.store.counters.get("paused"))
-        return not paused and self._kernel.cranks.has_work(clean_up=False)
+        return self._serves() and self._kernel.cranks.has_work(clean_up=False)
 
     def waits(self) -> bool:
         """Whether something that waits for a peer may still be answered."""
-        if self._wires is None or self._stale or not self.has_vat():
+        if self._wires is None or self._stale or not self._serves():
             return False
         if self.inbox or (self._device is not None and self._device.wrote):
             return True
