@@ -4,14 +4,15 @@
 
 What Sphinx reads is put together in a folder of its own, in the shape of the repository, so that a link on a
 page leads to the same place on the site as in a checkout. Notebooks appear with their stored outputs, which
-the tests compare; nothing is executed here. The reference names everything that `swingset` and
-`swingset.vat` export, every magic and every subcommand: it is written anew for each build and cannot drift.
+the tests compare; nothing is executed here. The reference names everything that the public
+modules export, every magic and every subcommand: it is written anew for each build and cannot drift.
 A warning of Sphinx ends the build.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import inspect
 import shutil
 import sys
@@ -22,8 +23,6 @@ from typing import Any
 
 from sphinx.cmd.build import build_main
 
-import swingset
-import swingset.vat
 from swingset.command.cli import parser
 from swingset_nb import commands, magics
 from swingset_nb.on_lessons import lessons
@@ -32,6 +31,16 @@ ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")
 FOLDERS = ("docs", "docs/design", "notebooks", "benchmarks")
 GLOSSARY = "kernel/swingset/glossary.md"
+MODULES = {
+    "swingset": ("swingset", "What an embedder and a notebook use."),
+    "swingset.vat": ("vat", "What the code of a vat uses."),
+    "swingset.vat.patterns": ("vat-patterns", "What narrows an annotation or an iteration."),
+    "swingset.vat.explicit": ("vat-explicit", "Kinds and collections without classes."),
+    "swingset.vat.contract": ("vat-contract", "What the code of a contract uses."),
+    "swingset.vat.testing": ("vat-testing", "What tests of vat code use."),
+    "swingset.testing": ("testing", "What tests of whole worlds use."),
+}
+"""The public modules: the page of each, and what it is for."""
 
 
 def gather(source: Path) -> None:
@@ -93,21 +102,21 @@ def _tree(caption: str, pages: Iterable[str]) -> str:
 def write_reference(folder: Path) -> None:
     """Write the pages of the reference."""
     folder.mkdir()
-    (folder / "swingset.md").write_text(
-        _module("swingset", swingset.__all__, "What an embedder and a notebook use.")
-    )
-    (folder / "vat.md").write_text(
-        _module("swingset.vat", swingset.vat.__all__, "What the code of a vat uses.")
-    )
+    seen = set[int]()
+    for name, (page, summary) in MODULES.items():
+        (folder / f"{page}.md").write_text(_module(name, summary, seen))
     (folder / "magics.md").write_text(_magics())
     (folder / "command.md").write_text(_command())
 
 
-def _module(name: str, exported: Iterable[str], summary: str) -> str:
+def _module(name: str, summary: str, seen: set[int]) -> str:
+    """The page of a module; what another page has already is there without a place in the index."""
+    module = importlib.import_module(name)
     lines = [f"# {name}", "", summary, ""]
-    for word in sorted(exported, key=str.lower):
-        thing = getattr(sys.modules[name], word)
-        again = ["   :no-index:"] if name != "swingset" and word in swingset.__all__ else []
+    for word in sorted(module.__all__, key=str.lower):
+        thing = getattr(module, word)
+        again = ["   :no-index:"] if id(thing) in seen else []
+        seen.add(id(thing))
         lines += [
             "```{eval-rst}",
             f".. {_directive(thing)}:: {name}.{word}",
@@ -141,7 +150,11 @@ def _magics() -> str:
 
 
 def _command() -> str:
-    lines = ["# The command", "", "```text", parser().format_help().rstrip(), "```", ""]
+    command = parser()
+    lines = ["# The command", "", "```text", command.format_help().rstrip(), "```", ""]
+    (subcommands,) = (action for action in command._actions if isinstance(action, argparse._SubParsersAction))
+    for name, each in subcommands.choices.items():
+        lines += [f"## swingset {name}", "", "```text", each.format_help().rstrip(), "```", ""]
     return "\n".join(lines)
 
 

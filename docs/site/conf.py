@@ -26,7 +26,8 @@ default_role = "literal"
 def mark_code(_app: Any, _what: str, _name: str, _thing: Any, _options: Any, lines: list[str]) -> None:
     """Tell reStructuredText that an indented block behind a paragraph is code, as readers of it see."""
     for place in range(len(lines) - 1, 0, -1):
-        if lines[place].startswith("    @") and not lines[place - 1] and not lines[place - 2].startswith(" "):
+        before = lines[place - 2] if place > 1 else ""
+        if lines[place].startswith("    ") and not lines[place - 1] and before and not before.startswith(" "):
             lines[place:place] = ["::", ""]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
@@ -10,11 +11,19 @@ from urllib.parse import unquote
 
 import pytest
 
-import swingset
-import swingset.vat
 from swingset_nb.commands import registered
 
 ROOT = Path(__file__).parents[2]
+MODULES = {
+    "swingset": "swingset",
+    "swingset.vat": "vat",
+    "swingset.vat.patterns": "vat-patterns",
+    "swingset.vat.explicit": "vat-explicit",
+    "swingset.vat.contract": "vat-contract",
+    "swingset.vat.testing": "vat-testing",
+    "swingset.testing": "testing",
+}
+"""The public modules, with their pages of the reference."""
 
 
 @pytest.fixture(scope="module")
@@ -29,23 +38,33 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_public_name_is_in_the_reference(site: Path) -> None:
-    """What `swingset` and `swingset.vat` export, and every subcommand, has a place to link to."""
-    page = (site / "reference" / "swingset.html").read_text() + (site / "reference" / "vat.html").read_text()
-    shown = set(re.findall(r'class="sig-name descname"><span class="pre">(\w+)<', page))
-    assert {*swingset.__all__, *swingset.vat.__all__} <= shown
+    """All that public modules export, every magic word and every subcommand have a place to link to."""
+    for name, page in MODULES.items():
+        text = (site / "reference" / f"{page}.html").read_text()
+        shown = set(re.findall(r'class="sig-name descname"><span class="pre">(\w+)<', text))
+        assert {*importlib.import_module(name).__all__} <= shown, name
     magics = (site / "reference" / "magics.html").read_text()
     for name in registered():
         assert f"%swingset {name}<" in magics
+    command = (site / "reference" / "command.html").read_text()
+    for name in ("run", "status", "help", "verify", "doctor"):
+        assert f"<h2>swingset {name}<" in command
+        assert f"usage: swingset {name}" in command
 
 
 def test_no_link_leads_nowhere(site: Path) -> None:
-    """Each link within the site leads to a page that is there, and nothing is loaded from elsewhere."""
+    """Each link leads to a page, and a place on it, that is there; nothing is loaded from elsewhere."""
+    places: dict[Path, set[str]] = {}
     for page in site.rglob("*.html"):
         text = page.read_text()
         for target in re.findall(r'(?:href|src)="([^"#][^"]*)"', text):
             if re.match(r"(https?|mailto|data):", target):
                 continue
-            path = unquote(target.partition("#")[0].partition("?")[0])
-            assert (page.parent / path).exists(), f"{page.relative_to(site)} links to {target}"
+            path, _, place = unquote(target).partition("#")
+            there = page.parent / path.partition("?")[0]
+            assert there.exists(), f"{page.relative_to(site)} links to {target}"
+            if place and there.suffix == ".html":
+                found = places.setdefault(there, set(re.findall(r'\bid="([^"]*)"', there.read_text())))
+                assert place in found, f"{page.relative_to(site)} links to {target}"
         loaded = re.findall(r'<(?:script|img|link)[^>]+(?:src|href)="(https?:[^"]+)"', text)
         assert not loaded, f"{page.relative_to(site)} loads {loaded}"

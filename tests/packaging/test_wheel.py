@@ -105,6 +105,12 @@ def test_a_world_is_opened_and_a_vat_upgraded_without_the_repository(elsewhere: 
     assert Path(said[2]).is_relative_to(elsewhere)
 
 
+def test_the_installed_command_has_the_cures(elsewhere: Path, tmp_path: Path) -> None:
+    """`swingset help CODE` reads its page, which comes with the wheel."""
+    said = _run(str(elsewhere / "bin" / "swingset"), "help", "abandoned", where=tmp_path)
+    assert "- Ask the vat for a new one" in said
+
+
 def test_the_installed_command_examines_the_machine(elsewhere: Path, tmp_path: Path) -> None:
     """`swingset doctor` finds all that is needed, and leaves nothing behind."""
     said = _run(str(elsewhere / "bin" / "swingset"), "doctor", where=tmp_path)
