@@ -33,6 +33,8 @@ def test_every_row_is_read() -> None:
     assert len(rows) == len(terms()) > 80
     assert sum(row.count("~~`") for row in rows) == len(struck_out())
     assert all(term.meaning and all(term.words) for term in terms())
+    said = [word for term in terms() for word in term.words if "(" not in term.written]
+    assert len(said) == len({*said}), "each term has one row"
     assert "kernel/swingset/glossary.md" in (ROOT / "CONTRIBUTING.md").read_text()
 
 
