@@ -76,6 +76,7 @@ def registered() -> dict[str, Command]:
         on_lessons,
         on_limits,
         on_links,
+        on_market,
         on_modules,
         on_monitoring,
         on_names,
@@ -124,6 +125,7 @@ GROUPS = {
     "look": (
         "vats",
         "queue",
+        "market",
         "clists",
         "promises",
         "names",

@@ -15,6 +15,8 @@ from swingset.core.escalators import Escalators
 from swingset.core.market_terms import Terms
 from swingset.host.base.opened import Opened
 from swingset.host.base.requests import Requests, checked_policy
+from swingset.lens.pictures.market_picture import draw_offers
+from swingset.lens.pictures.paper import Picture
 from swingset.lens.present.market import BidRow, Orders, bid_rows, orders
 from swingset.model.states import ResultPolicy
 
@@ -274,6 +276,20 @@ class Market:
         """
         with self._opened.lock:
             return bid_rows(self._kernel.store, self._market())
+
+    def picture(self) -> Picture:
+        """The offers of the waiting messages over the next ticks, as a static picture.
+
+        Returns:
+            A picture that a notebook shows, and words for readers who cannot see it.
+        Example:
+            >>> opened = world.market.open()
+            >>> world.market.picture().words
+            'Offers: nothing waits'
+        """
+        with self._opened.lock:
+            market = self._market()
+            return draw_offers(bid_rows(self._kernel.store, market), market.tick())
 
     def orders(self) -> Orders:
         """The order of the waiting messages under three schedulers, side by side, if nothing else came.

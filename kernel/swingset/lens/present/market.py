@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from swingset.core.escalators import Escalators
 from swingset.core.routing import vat_of
@@ -26,7 +27,7 @@ class BidRow:
 
     `sender` and `vat` are names of vats; the sender is None for the host. `account` is None for a message
     that rides with the house. `offer` is in whole units. `behind` is the position of the message ahead of it
-    in its flow, None if it is the first.
+    in its flow, None if it is the first. `climbed` is what it offers in 1/1,024 of a unit, without its cap.
 
     Source:
         Ours.
@@ -43,6 +44,21 @@ class BidRow:
     allowance: int | None
     offer: int
     behind: int | None
+    climbed: int
+
+    def offer_in(self, ticks: int) -> int:
+        """The offer after some ticks, if the message still waits then.
+
+        Args:
+            ticks: how many.
+        Example:
+            >>> opened = world.market.open()
+            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
+            >>> world.market.bids()[0].offer_in(5)
+            5
+        """
+        climbed = self.climbed + round(Fraction(self.slope) * UNIT) * ticks
+        return (climbed if self.cap is None else min(climbed, self.cap * UNIT)) // UNIT
 
 
 @dataclass(frozen=True)
@@ -107,6 +123,7 @@ def bid_rows(store: KernelStore, market: Escalators) -> list[BidRow]:
                 bid.allowance,
                 bid.at(tick) // UNIT,
                 last.get(flow) if vat is not None else None,
+                bid.base * UNIT + bid.slope * (tick - bid.born),
             )
         )
         last[flow] = seq
