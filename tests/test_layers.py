@@ -33,6 +33,7 @@ LAYERS = {
     "swingset.core": {"swingset.model", "swingset.world", "swingset.workers"},
     "swingset.devices": {"swingset.model", "swingset.world", "swingset.core"},
     "swingset.service_vats": {"swingset.vat", "swingset.wire"},
+    "swingset.lib": {"swingset.vat"},
     "swingset.netlayers": {"swingset.net"},
     "swingset.lens": {"swingset.model", "swingset.world", "swingset.core"},
     "swingset.host": BELOW_THE_HOST,
