@@ -18,10 +18,10 @@ from tests.notebook.kernels import Kernel
 QUICK = ("README", "promises", "world")
 """The pages that run each time: a few, with each way to begin and a world that is closed and opened again."""
 
-WORKERS = {"values": "local"}
-"""Pages whose vats need numpy and pandas, which they say: here those of the host, to prepare no engine."""
+WORKERS = {"values": "local", "market": "local"}
+"""Pages that say so; one needs numpy and pandas, here those of the host, to prepare no engine."""
 
-_FAILS = re.compile(r"^\w*(Error|Fault|Query): |: the upgrade was refused", re.MULTILINE)
+_FAILS = re.compile(r"^\w*(Error|Fault|Query|Stopped): |: the upgrade was refused", re.MULTILINE)
 _LESS = [
     pytest.param(page, id=page.stem, marks=() if page.stem in QUICK else pytest.mark.slow) for page in PAGES
 ]
