@@ -200,10 +200,11 @@ def test_without_proof_messages_are_passed_on_instead() -> None:
     assert all("a.tcp" not in row["peer"] for row in c.hub.peers())
 
 
-def test_two_worlds_that_dial_each_other_have_one_session() -> None:
+@pytest.mark.parametrize("proven", [True, False])
+def test_two_worlds_that_dial_each_other_have_one_session(proven: bool) -> None:
     """Whichever connection stays, both get what they asked for."""
     for names in (("a", "b"), ("b", "a"), ("x", "y"), ("left", "right")):
-        meeting = Meeting(*names)
+        meeting = Meeting(*names, proven=proven)
         one, other = meeting.worlds
         first = one.fetch(other.here, meeting.swissnum(other))
         second = other.fetch(one.here, meeting.swissnum(one))

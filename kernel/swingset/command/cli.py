@@ -30,6 +30,7 @@ from swingset.command import (
     looking,
     mirrored,
     monitoring,
+    ocapn_peer,
     predicates,
     running,
 )
@@ -59,6 +60,7 @@ _ADD: tuple[Add, ...] = (
     predicates.add,
     mirrored.add,
     monitoring.add,
+    ocapn_peer.add,
 )
 """The functions that add the subcommands, in the order of the help."""
 

@@ -4,7 +4,8 @@ They were measured against the running peers, because the written specification,
 implementations part in places. A reader accepts the shapes of all; a dialect decides what is written.
 `goblins` has one value for nothing, and drops a message with a record that it does not know. `endo` closes
 the session instead, and keeps Undefined and Null apart. The standard's own suite, `suite`, names what is let
-go of in the singular. Worlds speak `swingset` to each other: errors arrive whole.
+go of in the singular, and wants to be believed where it is. Worlds speak `swingset` to each other: errors
+arrive whole.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Dialect:
         one_nothing: whether None and `UNDEFINED` are one value, which is read as None.
         errors: how an error is written: its text alone, a record of its text, or with all that is known.
         frees: the operations that let go of exports and of answers.
+        believes: whether a peer that dials in is believed where it says that it is, as tests want it.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Dialect:
     one_nothing: bool
     errors: str
     frees: tuple[Symbol, Symbol] = FREES
+    believes: bool = False
 
     def nothing(self, value: Any) -> Record:
         """How None and `UNDEFINED` are written."""
@@ -102,7 +105,7 @@ def _failure(fields: tuple[Any, ...]) -> Failure:
 DIALECTS = {
     "goblins": Dialect("goblins", _USER_RECORD, one_nothing=True, errors="text"),
     "endo": Dialect("endo", _TAGGED, one_nothing=False, errors="record"),
-    "suite": Dialect("suite", _TAGGED, one_nothing=False, errors="text", frees=FREES_ONE),
+    "suite": Dialect("suite", _TAGGED, one_nothing=False, errors="text", frees=FREES_ONE, believes=True),
     "swingset": Dialect("swingset", _TAGGED, one_nothing=False, errors="whole"),
 }
 """The dialects by name."""

@@ -186,6 +186,7 @@ class _Home:
             "share": self._share,
             "unshare": hub.unshare,
             "fetch": self._fetch,
+            "follow": self._follow,
             "hang_up": hub.hang_up,
             "peers": hub.peers,
         }
@@ -230,10 +231,10 @@ class _Home:
             served = self._served.get(method)
             if served is None:
                 raise Refused(f"the root of this vat has {', '.join(self._served)}")
-            if method == "fetch":
-                self._answer(result, False, '#"&0"', [self._fetch(*args)])
-                return
             value = served(*args)
+            if method in ("fetch", "follow"):
+                self._answer(result, False, '#"&0"', [value])
+                return
         except (Refused, Cut, TypeError, ValueError) as problem:
             answer = capdata.encode(Failure(str(problem), type(problem).__name__), lambda ref: ref.name)
             self._answer(result, True, *answer)
@@ -256,6 +257,9 @@ class _Home:
 
     def _share(self, digest: str, target: Ref) -> None:
         self._hub.share(digest, target.name)
+
+    def _follow(self, sturdyref: Ref) -> str:
+        return self._hub.enliven_held(sturdyref.name)
 
     def _fetch(self, locator: str, handle: str, length: int) -> str:
         return self._hub.enliven(_locator(locator), Hidden(handle, length))

@@ -15,6 +15,7 @@ import stat
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from swingset.net.dialects import DIALECTS
 from swingset.net.framing import FramerName
 from swingset.net.locators import Locator, located
 from swingset.netlayers.base import Accept, Identity, NetlayerError, options_of
@@ -166,11 +167,15 @@ class TcpTestingOnly:
     framing: FramerName = "none"
 
     async def listen(self, identity: Identity, accept: Accept, options: Mapping[str, str]) -> ServerListening:
-        """Listen at `host`, a loopback address, and `port`; 0 for a free one."""
-        given = options_of(options, "host", "port")
+        """Listen at `host`, a loopback address, and `port`, 0 for a free one, for peers of one `dialect`."""
+        given = options_of(options, "host", "port", "dialect")
+        dialect = given.get("dialect", "goblins")
+        if dialect not in DIALECTS:
+            raise NetlayerError(f"a dialect is {', '.join(DIALECTS)}, not {dialect[:20]!r}")
         host, port = _loopback(given.get("host", "127.0.0.1")), _port(given.get("port", "0"))
 
         async def welcome(link: StreamLink) -> StreamLink:
+            link.dialect = dialect
             return link
 
         server = await asyncio.start_server(Greeter(accept, welcome), host, port)
@@ -179,9 +184,9 @@ class TcpTestingOnly:
         return ServerListening(located(self.transport, identity.designator, hints), server)
 
     async def dial(self, identity: Identity, here: Locator, there: Locator) -> StreamLink:  # noqa: ARG002
-        """Connect to the hints `host` and `port`. That the peer is there is all the proof there is."""
+        """Connect to the hints `host` and `port`; nothing proves who is there."""
         host, port = _loopback(there.hint("host") or ""), _port(there.hint("port") or "")
-        return StreamLink(*await asyncio.open_connection(host, port), location=there)
+        return StreamLink(*await asyncio.open_connection(host, port))
 
 
 def _loopback(host: str) -> str:

@@ -81,6 +81,18 @@ class Networking:
         self._access = DeviceAccess(opened)
         self._line = Line(opened, own)
 
+    def root(self) -> Ref:
+        """The root of the vat that speaks the protocol, for a vat that may follow sturdyrefs.
+
+        Whoever holds it can do more: share what the vat holds, and fetch in the name of the world.
+
+        Example:
+            >>> world.net.root().iface
+            'net'
+        """
+        with self._opened.lock:
+            return Ref(self._root(), "net")
+
     def _root(self) -> str:
         self._line.begin()
         return self._access.service(NET)
@@ -129,6 +141,7 @@ class Networking:
         seconds: float | None = None,
         once: bool = False,
         transport: str | None = None,
+        swissnum: bytes | None = None,
     ) -> str:
         """Give out an object: whoever has the string that is returned has the object.
 
@@ -140,6 +153,7 @@ class Networking:
             seconds: after how many seconds the string opens nothing any more; None for never.
             once: whether it can be used only once.
             transport: the netlayer by which it is to be fetched; None for the first that this world uses.
+            swissnum: 32 bytes to find it by, for tests with objects that everybody knows; None for chance.
         Returns:
             A URI, for `fetch` in another world, or for another program that speaks OCapN.
         Raises:
@@ -165,7 +179,7 @@ class Networking:
                 )
             root, now = self._root(), time.time()
             expires = None if seconds is None else now + seconds
-            swissnum, share = self._line.secrets().give_out(label, now, expires, once)
+            swissnum, share = self._line.secrets().give_out(label, now, expires, once, swissnum)
             self._kernel.queue_one_way(root, write(["share", [share.digest, ref]]))
             self._opened.keep("shared an object")
             return locators.sturdyref_uri(location, swissnum)

@@ -242,7 +242,8 @@ class Wires:
         connection.link = link
         connection.framing = framer(netlayer(transport).framing, Limits().message_bytes)
         location = link.location
-        expected = None if location is None else locators.uri(location)
+        there = location or connection.wanted
+        expected = None if there is None else locators.uri(there)
         about = (connection.outgoing, connection.here, expected, location is not None, link.dialect)
         self.inbox.put("opened", connection.name, *about)
         loop = asyncio.get_running_loop()

@@ -164,9 +164,13 @@ class Secrets:
 
     # Swissnums.
 
-    def give_out(self, label: str, now: float, expires: float | None, once: bool) -> tuple[bytes, Share]:
-        """A new swissnum, and what is kept of it."""
-        swissnum = self.random()
+    def give_out(
+        self, label: str, now: float, expires: float | None, once: bool, swissnum: bytes | None = None
+    ) -> tuple[bytes, Share]:
+        """A new swissnum, and what is kept of it; raises `KernelError` for one of another length."""
+        swissnum = self.random() if swissnum is None else swissnum
+        if len(swissnum) != SIZE:
+            raise KernelError(f"a swissnum has {SIZE} bytes, not {len(swissnum)}")
         share = Share(hashlib.sha256(swissnum).hexdigest(), label, now, expires, once)
         self.shares[share.digest] = share
         self.save()
