@@ -100,6 +100,13 @@ test("labels do not overlap, and an error has its label before a crank that made
   }
 });
 
+test("a checkpoint leaves the errors that follow it room for their labels", () => {
+  const error = (crank) => ({ crank, kind: "error", text: `rejected: ValueError of crank ${crank}` });
+  const marks = [{ crank: 60, kind: "checkpoint", text: "checkpoint before-lunch" }, error(63), error(66)];
+  const placed = labelled(marks, scaleOf(timeline({ until: 79, present: 79 }), 1170), 4);
+  assert.ok(placed.every(({ row }) => row >= 0));
+});
+
 test("a text without room is cut shorter", () => {
   const marks = [0, 30].map((crank) => ({
     crank,

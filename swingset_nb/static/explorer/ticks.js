@@ -84,10 +84,15 @@ export function labelled(marks, scale, rows) {
   const said = new Set(); // the same again is a mark without words
   const free = (/** @type {number} */ row, /** @type {number} */ from, /** @type {number} */ to) =>
     taken[row].every(([start, end]) => to <= start || from >= end);
-  /** Take the first row with room. @param {(typeof placed)[number]} it @param {string} text @param {boolean} left */
-  const place = (it, text, left) => {
+  const waits = (/** @type {(typeof placed)[number]} */ it) =>
+    it.row < 0 && loud.includes(it.mark.kind) && !said.has(it.mark.text);
+  /** Take the first row with room; if it `spares`, no label in which the lines of others would end.
+   * @param {(typeof placed)[number]} it @param {string} text @param {boolean} left @param {boolean} spares */
+  const place = (it, text, left, spares) => {
     const wide = text.length * LETTER + 10;
     const [from, to] = left ? [it.x - wide, it.x + 2] : [it.x - 2, it.x + wide];
+    if (spares && placed.some((other) => other !== it && waits(other) && from < other.x && other.x < to))
+      return false;
     const row = taken.findIndex((_, at) => free(at, from, to));
     const above = taken.slice(0, row);
     if (row < 0 || from < 0 || (!left && to > right)) return false;
@@ -102,11 +107,12 @@ export function labelled(marks, scale, rows) {
   );
   // Labels on the right of their lines step down to the left, those on the left step down to the right.
   for (const rank of ranks)
-    for (const most of LENGTHS)
-      for (const left of [false, true])
-        for (const it of left ? rank : [...rank].reverse())
-          if (it.row < 0 && !said.has(it.mark.text) && place(it, cut(it.mark.text, most), left))
-            said.add(it.mark.text);
+    for (const spares of [true, false])
+      for (const most of LENGTHS)
+        for (const left of [false, true])
+          for (const it of left ? rank : [...rank].reverse())
+            if (it.row < 0 && !said.has(it.mark.text) && place(it, cut(it.mark.text, most), left, spares))
+              said.add(it.mark.text);
   return placed;
 }
 
