@@ -7,6 +7,7 @@ from swingset.lens.history.searching import EventKind, Found
 from swingset.lens.history.story import Settlement, Story
 from swingset.lens.history.timeline import Happening, Stretch
 from swingset.lens.history.upgrade_steps import UpgradeStep
+from swingset.lens.pictures.paper import Picture
 from swingset.lens.present.cycles import Ring
 from swingset.lens.present.described import Described
 from swingset.lens.present.explain import Explanation, Verdict
@@ -56,6 +57,7 @@ __all__ = [
     "Moved",
     "ObjectRow",
     "Passage",
+    "Picture",
     "Piece",
     "PromiseRow",
     "QueueRow",
