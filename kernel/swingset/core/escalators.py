@@ -42,7 +42,6 @@ from swingset.core.routing import vat_of
 from swingset.core.store import KernelStore
 from swingset.model.bids import UNIT, Bid
 from swingset.model.messages import Event, QueuedEvent, Send, event_from_json, event_to_json
-from swingset.model.refs import kref_type
 from swingset.world.errors import DamagedRow
 
 MOST_BETWEEN = 8
@@ -70,8 +69,8 @@ class Escalators:
         self._living: dict[int, int] = {}
         self._flow_of: dict[int, Flow] = {}
         self._flows: dict[Flow, list[int]] = {}
-        self._by_promise: dict[str, set[int]] = {}
-        self._promise_of: dict[int, str] = {}
+        self._by_target: dict[str, set[int]] = {}
+        self._target_of: dict[int, str] = {}
         self._lane: list[int] = []  # heap of positions: what is not auctioned
         self._homeless: list[int] = []  # heap of positions: messages to no vat
         self._heads = Ladders(self._living)
@@ -141,8 +140,14 @@ class Escalators:
         return event_to_json(replace(event, bid=replace(event.bid or self.house(tick), born=tick)))
 
     def settled(self, kref: str) -> None:
-        """Look again where messages to a promise go."""
+        """Look again where messages to a promise or an object go."""
         self._moved.append(kref)
+
+    def ended(self, vat: str) -> None:
+        """Look again where messages to a vat go that was terminated."""
+        for flow, waiting in self._flows.items():
+            if flow[1] == vat:
+                self._watched.extend(waiting)
 
     def dropped(self, event: Event) -> None:
         """End the hold of a message that is delivered or dropped, unless `settle` did."""
@@ -156,7 +161,7 @@ class Escalators:
             self._is_new = False
             self._watched.extend(self._store.queues.soon(1 << 62))
         for kref in self._moved:
-            self._watched.extend(sorted(self._by_promise.get(kref, ())))
+            self._watched.extend(sorted(self._by_target.get(kref, ())))
         self._moved.clear()
         if self._watched:
             for seq in dict.fromkeys(self._watched):
@@ -167,12 +172,12 @@ class Escalators:
         """Put one position where it belongs, or forget it."""
         left = self._flow_of.pop(seq, None)
         self._living.pop(seq, None)
-        promise = self._promise_of.pop(seq, None)
-        if promise is not None:
-            waiting = self._by_promise[promise]
+        target = self._target_of.pop(seq, None)
+        if target is not None:
+            waiting = self._by_target[target]
             waiting.discard(seq)
             if not waiting:
-                del self._by_promise[promise]
+                del self._by_target[target]
         try:
             event = self._store.queues.at(seq)
         except DamagedRow:
@@ -186,9 +191,8 @@ class Escalators:
             self._promote(left)
 
     def _place_message(self, seq: int, event: Send) -> None:
-        if kref_type(event.target) == "p":
-            self._promise_of[seq] = event.target
-            self._by_promise.setdefault(event.target, set()).add(seq)
+        self._target_of[seq] = event.target
+        self._by_target.setdefault(event.target, set()).add(seq)
         vat = vat_of(self._store, event)
         if vat is None:
             heappush(self._homeless, seq)

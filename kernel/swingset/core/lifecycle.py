@@ -179,6 +179,8 @@ class Lifecycle:
         store = self._store
         ended = vat.having(state=TERMINATED, reason=f"{code}: {words}", parameters=NOTHING)
         store.vats.save(ended)
+        if store.market is not None:
+            store.market.ended(vat.id)
         self._release_parameters(vat)
         store.graveyard.bury(vat.id)
         self._reject_some(ended, REJECTED_AT_ONCE)
@@ -251,7 +253,7 @@ class Lifecycle:
 
     def _orphan(self, vat: str, kref: str, fate: str) -> None:
         self._store.clists.delete(vat, kref)
-        self._store.objects.orphan(kref, fate)
+        self._store.orphan(kref, fate)
         self._store.touch(kref)
 
     def _start(self, vat: VatRecord, parameters: CapData, crank: int) -> Delivered:

@@ -53,7 +53,11 @@ class Market(Protocol):
         ...
 
     def settled(self, kref: str) -> None:
-        """A promise was settled, or follows another."""
+        """A promise was settled or follows another, or an object lost its owner."""
+        ...
+
+    def ended(self, vat: str) -> None:
+        """A vat was terminated."""
         ...
 
     def dropped(self, event: Event) -> None:
@@ -270,6 +274,12 @@ class KernelStore:
             if "-" in entry.vref:
                 self.gc.add(entry.vat, RETIRE_IMPORT, kref)
         self.objects.delete(kref)
+
+    def orphan(self, kref: str, fate: str) -> None:
+        """Take the owner of an object away; `fate` says why, to all who still send to it."""
+        self.objects.orphan(kref, fate)
+        if self.market is not None:
+            self.market.settled(kref)
 
     def is_dead(self, vat: str) -> bool:
         """Whether the vat is terminated."""

@@ -225,7 +225,7 @@ class Translator:
             if entry.vref == ROOT:
                 raise IllegalSyscall("a vat cannot abandon its root object")
             self._store.clists.delete(self._vat, entry.kref)
-            self._store.objects.orphan(entry.kref, f"{reasons.ABANDONED}: its vat gave it up")
+            self._store.orphan(entry.kref, f"{reasons.ABANDONED}: its vat gave it up")
             self._store.touch(entry.kref)
 
     def _object_entries(self, vrefs: Sequence[str], *, exported: bool) -> Iterator[CListEntry]:
