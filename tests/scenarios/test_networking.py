@@ -39,6 +39,11 @@ from swingset.workers.wasm.bake import library_sources
 from tests.scenarios.linked import BANK, KEEPER, Side, settle, with_session
 
 
+def slow(case: Any) -> Any:
+    """A case for the slow tests: the quick ones have another that shows the same."""
+    return pytest.param(case, marks=pytest.mark.slow)
+
+
 @pytest.fixture
 def alice() -> Iterator[Side]:
     """A world with a bank, which listens to this process."""
@@ -121,7 +126,7 @@ def test_a_websocket_proves_who_listens_to_other_implementations(alice: Side) ->
         connect(url, origin=Origin("https://example.org"))
 
 
-@pytest.mark.parametrize("signed", ["by another key", "something else", "nothing"])
+@pytest.mark.parametrize("signed", ["by another key", slow("something else"), slow("nothing")])
 def test_a_websocket_is_not_dialled_where_another_listens(bob: Side, signed: str) -> None:
     """Who listens has to sign the challenge with the key that was dialled."""
     mine = Key()
@@ -166,7 +171,7 @@ def test_the_holder_of_a_remote_object_is_seen_in_the_tables(alice: Side, bob: S
     assert (row.owner, row.holders) == ("net", ("notebook",))
 
 
-@pytest.mark.parametrize("end", ["unshare", "label", "digest", "once", "expired"])
+@pytest.mark.parametrize("end", ["unshare", slow("label"), slow("digest"), "once", slow("expired")])
 def test_a_string_opens_nothing_once_it_is_spent(alice: Side, bob: Side, end: str) -> None:
     """It is taken back by string, label or digest, was used once, or has expired; what was fetched stays."""
     uri = alice.shared(label="gift", once=end == "once", seconds=0.0 if end == "expired" else None)
@@ -315,7 +320,7 @@ def stored(tmp_path: Path) -> Iterator[tuple[Side, Side]]:
     bob.close()
 
 
-@pytest.mark.parametrize("who", ["bob", "alice", "both"])
+@pytest.mark.parametrize("who", ["bob", "alice", slow("both")])
 def test_after_a_restart_what_was_fetched_is_reached_anew(stored: tuple[Side, Side], who: str) -> None:
     """A lasting reference connects again at the next message; what else came is broken for good."""
     alice, bob = stored
@@ -390,7 +395,7 @@ def test_after_going_back_the_next_message_uses_a_new_connection(stored: tuple[S
     assert new.connection != old.connection
 
 
-@pytest.mark.parametrize("stopped", ["paused", "suspended"])
+@pytest.mark.parametrize("stopped", ["paused", slow("suspended")])
 def test_what_cannot_be_delivered_waits_outside(alice: Side, bob: Side, stopped: str) -> None:
     """A peer cannot fill the run-queue of a world that does not run; later its messages are delivered."""
     theirs = bob.fetch(alice.shared())
@@ -444,7 +449,8 @@ def test_a_fork_has_an_inert_wire(alice: Side, bob: Side) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [b"GET / HTTP/1.0\r\n\r\n", b"<13'op:nonsense>", b"9999999999999:", b"\xff" * 100]
+    "said",
+    [b"GET / HTTP/1.0\r\n\r\n", b"<13'op:nonsense>", slow(b"9999999999999:"), slow(b"\xff" * 100)],
 )
 def test_what_is_no_message_ends_its_connection_alone(alice: Side, bob: Side, said: bytes) -> None:
     """A stranger that talks nonsense is dropped, with a reason, and others go on."""

@@ -33,6 +33,7 @@ from swingset.command import (
     ocapn_peer,
     predicates,
     running,
+    serving,
 )
 from swingset.command.adding import PROBLEM, Add, AddCommand, Looks
 from swingset.command.saying import say
@@ -61,6 +62,7 @@ _ADD: tuple[Add, ...] = (
     mirrored.add,
     monitoring.add,
     ocapn_peer.add,
+    serving.add,
 )
 """The functions that add the subcommands, in the order of the help."""
 

@@ -1,0 +1,31 @@
+"""The subcommand `serve`: a world that other worlds reach, in a terminal of its own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from swingset.command.adding import DONE, AddCommand
+from swingset.command.saying import say
+from swingset.host.worlds.controller import Controller
+
+
+def add(command: AddCommand) -> None:
+    """Add the subcommand."""
+    words = "let other worlds connect to a world, and deliver what they send, until it is interrupted"
+    serves = command("serve", _serve, words, workers=True)
+    serves.add_argument(
+        "--over",
+        metavar="TRANSPORT",
+        default="unix",
+        help="how it is reached (unix: a socket beside the file)",
+    )
+    serves.add_argument("--seconds", metavar="N", type=float, help="end after so many seconds")
+
+
+def _serve(controller: Controller, chosen: argparse.Namespace) -> int:
+    controller.net.listen(chosen.over)
+    say(f"listens by {chosen.over}; Ctrl-C ends it")
+    sys.stdout.flush()  # a program may wait for this line
+    controller.net.serve(chosen.seconds)
+    return DONE
