@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from swingset.net.locators import Locator, located
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.opening import open_world
+from swingset.net.locators import Locator, located, sturdyref_uri
 from swingset.net.values import Failure, Hidden, Ref, Symbol, Tagged
 from tests.net.bench import TRANSPORT, World
 from tests.net.sockets import Sockets
@@ -229,3 +231,47 @@ def test_both_dial_at_once(goblins: list[Goblins], ours: Ours) -> None:
     peers = [row["peer"] for row in other.world.hub.peers() if "first" in row["peer"]]
     assert len(peers) == 1
     other.close()
+
+
+USER = """
+from swingset.vat import E, Tagged, remotable
+
+@remotable
+class User:
+    async def drive(self, builder):
+        spec = [Tagged("symbol", "red"), Tagged("symbol", "zoomracer")]
+        return await E(E(E(builder).call()).call(spec)).call()
+    async def relay(self, relay, target, *args):
+        return await E(relay).call(target, *args)
+    async def give_me(self, relay, target):
+        return await E(relay).call(target, self, 7)
+    def call(self, *args):
+        return ["me", *args]
+
+def build_root_object():
+    return User()
+"""
+
+
+@pytest.mark.unreplayed("its answers come from another peer")
+def test_a_vat_of_a_real_world_speaks_to_it(goblins: list[Goblins]) -> None:
+    """A confined vat calls, pipelines, gives what is another's, and is given to another."""
+    with open_world() as world:
+        world.net.listen("tcp-testing-only")
+        Session(world).define("user", USER)
+
+        def settled(kref: str | None) -> Any:
+            assert kref is not None
+            world.net.settle(kref)
+            return world.resolution(kref)
+
+        def fetched(peer: Goblins, swissnum: bytes) -> Any:
+            return settled(world.net.fetch(sturdyref_uri(peer.here, swissnum)))
+
+        def asked(method: str, *args: Any) -> Any:
+            return settled(world.queue_to_root("user", method, list(args)))
+
+        assert asked("drive", fetched(goblins[0], BUILDER)) == "Vroom! I am a red zoomracer car!"
+        first, second = fetched(goblins[0], RELAY), fetched(goblins[1], RELAY)
+        assert asked("relay", first, fetched(goblins[1], ECHO), 5) == [5]
+        assert asked("give_me", first, second) == ["me", 7]
