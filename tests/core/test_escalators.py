@@ -152,6 +152,22 @@ def test_who_cannot_pay_the_difference_does_not_lift_others() -> None:
     assert world.run() == [other, first, second]
 
 
+def test_a_message_that_comes_back_in_front_is_lifted_by_those_behind_it() -> None:
+    """What was parked is the first of its flow again, and the message that was first lifts it."""
+    world = Traded()
+    world.account("ann")
+    world.account("bob")
+    first = world.offer("A", "ann", base=1, cap=42, slope=0)
+    world.kernel.suspend("A", "a while")
+    assert world.next() == first  # it is parked
+    second = world.offer("A", "bob", base=17, cap=71, slope=0)
+    other = world.offer("B", "bob", base=9, cap=71, slope=0)
+    assert world.kernel.agenda.choose(lambda _: True, clean_up=True) is not None
+    world.kernel.resume("A")
+    assert world.run() == [first, second, other]
+    assert world.balance("ann") == (999, 0)
+
+
 def test_nothing_runs_below_the_reserve_and_the_clock_jumps() -> None:
     """A base below zero is a delay: others come first, and if there are none time jumps."""
     world = Traded()

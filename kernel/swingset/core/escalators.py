@@ -197,15 +197,23 @@ class Escalators:
         if vat is None:
             heappush(self._homeless, seq)
             return
-        self._stamp += 1
-        self._living[seq] = self._stamp
         flow = self._flow_of[seq] = (event.sender, vat)
-        waiting = self._flows.setdefault(flow, [])
-        heappush(waiting, seq)
+        before = self._head(flow)
+        heappush(self._flows.setdefault(flow, []), seq)
         if self._head(flow) == seq:
-            self._heads.add(seq, self.bid_of(event), self._stamp)
+            if before is not None and before != seq:
+                self._rank(before, self._followers)
+            self._rank(seq, self._heads)
         else:
-            self._followers.add(seq, self.bid_of(event), self._stamp)
+            self._rank(seq, self._followers)
+
+    def _rank(self, seq: int, among: Ladders) -> None:
+        """Have a waiting message bid among the first of flows, or among their followers, and nowhere else."""
+        event = self._store.queues.at(seq)
+        if isinstance(event, Send):
+            self._stamp += 1
+            self._living[seq] = self._stamp
+            among.add(seq, self.bid_of(event), self._stamp)
 
     def bid_of(self, event: Send) -> Bid:
         """The bid of a waiting message; one that was sent before the market opened is born with it."""
@@ -223,9 +231,8 @@ class Escalators:
     def _promote(self, flow: Flow) -> None:
         """Have the first message of a flow bid as such."""
         seq = self._head(flow)
-        event = None if seq is None else self._store.queues.at(seq)
-        if seq is not None and isinstance(event, Send):
-            self._heads.add(seq, self.bid_of(event), self._living[seq])
+        if seq is not None:
+            self._rank(seq, self._heads)
 
     def event_at(self, seq: int) -> QueuedEvent | None:
         """The event at a position of the run-queue, or None."""
