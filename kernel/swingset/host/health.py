@@ -55,6 +55,8 @@ _OPTIONAL = {
     "debugpy": "an editor's debugger on past messages: pip install 'swingset-nb[debug]'",
     "pandas": "tables as data frames: pip install 'swingset-nb[pandas]'",
     "opentelemetry-sdk": "histories as spans: pip install 'swingset-nb[otel]'",
+    "cryptography": "speaking to other worlds: pip install 'swingset-nb[net]'",
+    "websockets": "speaking to other machines: pip install 'swingset-nb[net]'",
     "psycopg": "mirrors in PostgreSQL: pip install 'swingset-nb[postgres]'",
 }
 _PROGRAMS = {
