@@ -157,8 +157,6 @@ class Wires:
     def listen(self, transport: str, options: Mapping[str, str]) -> Locator:
         """Take connections; returns where. Raises `NetlayerError`, or `OSError`."""
         found = _thread.begin(self._listen(transport, options)).result(DIALLING)
-        self.here[transport] = found.location
-        self.listening.append(found)
         return found.location
 
     def connect(self, name: str, locator: str) -> None:
@@ -194,9 +192,11 @@ class Wires:
     # On the thread of the sockets.
 
     async def _listen(self, transport: str, options: Mapping[str, str]) -> Listening:
-        return await netlayer(transport).listen(
-            self.secrets, lambda link: self._accept(transport, link), options
-        )
+        layer = netlayer(transport)
+        found = await layer.listen(self.secrets, lambda link: self._accept(transport, link), options)
+        self.here[transport] = found.location  # before anybody who dials can be served
+        self.listening.append(found)
+        return found
 
     def _accept(self, transport: str, link: Link) -> None:
         if len(self._connections) >= Limits().sessions:
