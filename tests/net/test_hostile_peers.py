@@ -252,6 +252,7 @@ def _deliver(position: int, value: Any) -> Callable[[Talk], None]:
 
 
 LIMITED: list[tuple[Limits, str, Callable[[Talk], Any]]] = [
+    (Limits(values=60), "60 values", lambda peer: peer.deliver(export(1), [[] for _ in range(60)])),
     (Limits(message_bytes=600), "600 bytes", lambda peer: peer.raw(b'600"' + b"x" * 600)),
     (
         Limits(session_bytes=2_000),

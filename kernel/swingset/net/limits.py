@@ -15,6 +15,9 @@ class Limits:
     message_bytes: int = 1_000_000
     """Bytes of one message; it is compared before the message is read."""
 
+    values: int = 100_000
+    """Values in one message, containers and what is in them."""
+
     session_bytes: int = 4_000_000_000
     """Bytes of all messages that one session receives."""
 

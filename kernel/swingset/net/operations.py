@@ -25,7 +25,7 @@ _MOST_FREED = 100_000
 def receive(core: Core, conn: str, data: bytes) -> None:
     """Do what a message of a peer asks for; raises `Malformed` if it breaks the rules."""
     core.sessions.meter(conn, len(data))
-    message = syrup.read(data, strict=False)
+    message = syrup.read(data, strict=False, most=core.limits.values)
     if not isinstance(message, Record) or not isinstance(message.label, Symbol):
         raise Malformed(f"a message is a record, not {kind_of(message)}")
     label, fields = message.label, message.fields

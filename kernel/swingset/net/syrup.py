@@ -20,6 +20,9 @@ from .values import Hidden, Malformed, Record, Symbol
 MOST_DEPTH = 128
 """How deep lists, dictionaries and records may be nested in each other."""
 
+MOST_VALUES = 100_000
+"""How many values one message may have."""
+
 MOST_DIGITS = 4_300
 """Most digits of an integer; values of vats have the same limit."""
 
@@ -128,21 +131,25 @@ class _Open:
         self.items: list[Any] = []
 
 
-def read(data: bytes, *, strict: bool = True, depth: int = MOST_DEPTH) -> Any:
+def read(data: bytes, *, strict: bool = True, depth: int = MOST_DEPTH, most: int = MOST_VALUES) -> Any:
     """Read one value, and nothing after it.
 
     Args:
         data: the bytes of one value; the caller has limited their number.
         strict: whether bytes that `write` would not have written are refused.
         depth: how deep containers may be nested.
+        most: how many values there may be, containers among them; each costs more than its bytes.
 
     Raises `Malformed`, which says at which byte, for all bytes that are no such value.
 
     Example: `read(b"[1+1'a]") == [1, Symbol("a")]`.
     """
     stack: list[_Open] = []
-    at, end = 0, len(data)
+    at, end, values = 0, len(data), 0
     while at < end:
+        values += data[at] not in _SHUT
+        if values > most:
+            raise Malformed(f"at byte {at}: a message has at most {most} values")
         byte = data[at]
         if byte in _OPENERS:
             if len(stack) >= depth:
