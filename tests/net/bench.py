@@ -124,6 +124,7 @@ class World:
         self.settled: dict[str, tuple[bool, str, list[str]]] = {}
         self.decided_here: set[str] = set()
         self.subscribed: set[str] = set()
+        self.named: set[str] = set()
         self.retired: set[str] = set()
         self.waiting: dict[str, list[tuple[str, str, list[str], str | None]]] = {}
         self.dropped: list[str] = []
@@ -221,6 +222,11 @@ class World:
                 self._result(result, rejected, value)
         return True
 
+    def _notify(self, promise: str) -> None:
+        self.retired.add(promise)
+        rejected, body, slots = self.settled[promise]
+        self.hub.notify([(promise, rejected, body, self._fresh(slots))])
+
     def _to_promise(self, target: str, body: str, slots: list[str], result: str | None) -> None:
         if target in self.settled:
             rejected, said, refs = self.settled[target]
@@ -257,8 +263,7 @@ class World:
             else:
                 self.queue.append(each)
         if promise in self.subscribed and promise not in self.decided_here:
-            self.retired.add(promise)
-            self.hub.notify([(promise, rejected, body, self._fresh(slots))])
+            self._notify(promise)
 
     def _fresh(self, slots: list[str]) -> list[str]:
         """The names that the kernel gives to things in a delivery; what was given up has a new one."""
@@ -279,11 +284,17 @@ class World:
         self._may_use(target, *slots, *([result] if result else []))
         if result is not None:
             assert result.startswith("p+") or result in self.decided_here, result
+            assert result not in self.named, result
+            assert result.startswith("p-") or result not in slots, result
             self.decided_here.discard(result)
         for slot in slots:
             if slot.startswith("p+") and slot not in self.subscribed:
                 self.decided_here.add(slot)
+        self._name(*slots, *([result] if result else []))
         self.queue.append((target, body, slots, result))
+
+    def _name(self, *names: str) -> None:
+        self.named |= {name for name in names if name.startswith("p+")}
 
     def _may_use(self, *names: str) -> None:
         for name in names:
@@ -294,14 +305,13 @@ class World:
         self._may_use(promise)
         self.subscribed.add(promise)
         if promise in self.settled:
-            self.retired.add(promise)
-            rejected, body, slots = self.settled[promise]
-            self.hub.notify([(promise, rejected, body, self._fresh(slots))])
+            self._notify(promise)
 
     def resolve(self, resolutions: list[tuple[str, bool, str, list[str]]]) -> None:
         self._may_use(*(name for name, *_ in resolutions))
-        for _, _, _, slots in resolutions:
+        for name, _, _, slots in resolutions:
             self._may_use(*slots)
+            self._name(name, *slots)
             self.decided_here |= {slot for slot in slots if slot.startswith("p+")} - self.subscribed
         for promise, rejected, body, slots in resolutions:
             assert promise in self.decided_here or promise.startswith("p+"), promise

@@ -14,9 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from swingset.net import syrup
+from swingset.net import keys, syrup
+from swingset.net.descriptors import Descriptors
 from swingset.net.limits import Limits
-from swingset.net.values import Malformed, Record, Symbol
+from swingset.net.locators import to_record
+from swingset.net.names import Names
+from swingset.net.values import Malformed, Record, Ref, Symbol
 from tests.net.auditing import audit
 from tests.net.bench import Network, World
 from tests.net.standard import Talk, answer, export, new_object, new_promise, sturdyref, symbol, talk
@@ -403,3 +406,130 @@ def test_a_sturdyref_comes_back_as_it_was() -> None:
     reference = sturdyref(peer.here, b"z" * 32)
     assert peer.told(peer.deliver(peer.object(ECHO), [reference])) == [reference]
     assert Symbol("a") == symbol("a")
+
+
+RESULTS = {
+    "its own answer": [("op:deliver", ECHO, [1, answer(2)], 2)],
+    "its own answer, deep in a value": [("op:deliver", ECHO, [{"x": [answer(2)]}], 2)],
+    "one that waits, and was passed on": [
+        ("op:deliver", PAIR, [], 2),
+        ("op:index", answer(2), 0, 3),
+        ("op:deliver", answer(3), [symbol("call")], 4),
+        ("op:deliver", ECHO, [answer(4)], 5),
+        ("op:index", answer(2), 1, 6),
+        ("op:deliver", answer(6), [symbol("fulfill"), "an object"], 7),
+    ],
+    "one that waits, among its own arguments": [
+        ("op:deliver", PAIR, [], 2),
+        ("op:index", answer(2), 0, 3),
+        ("op:deliver", answer(3), [symbol("call"), answer(4)], 4),
+        ("op:index", answer(2), 1, 6),
+        ("op:deliver", answer(6), [symbol("fulfill"), "an object"], 7),
+    ],
+}
+
+
+@pytest.mark.parametrize("what", RESULTS)
+def test_the_result_of_a_message_may_be_passed_on_before_it_is_sent(what: str) -> None:
+    """What the kernel knows already is never named as the result of a new message, which would be fatal."""
+    world = worlds()
+    peer = begun(world)
+    objects = {name: peer.object(name) for name in (ECHO, PAIR)}
+    shift = 100  # the answers of this conversation, behind those that it took to fetch the objects
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, list):
+            return [moved(item) for item in value]
+        if isinstance(value, dict):
+            return {key: moved(item) for key, item in value.items()}
+        if isinstance(value, Record) and value.label == symbol("desc:answer"):
+            return answer(value.fields[0] + shift)
+        return objects[ECHO] if value == "an object" else value
+
+    for label, target, given_, position in RESULTS[what]:
+        where = objects[target] if isinstance(target, bytes) else moved(target)
+        resolver = (new_object(600 + position),) if label == "op:deliver" else ()
+        peer.send(label, where, moved(given_), position + shift, *resolver)
+        world.network.run()
+    assert peer.aborted() is None
+    assert peer.told(peer.deliver(objects[ECHO], ["still here"])) == ["still here"]
+
+
+def test_a_value_that_is_too_long_is_refused_alone() -> None:
+    """The message is rejected before anything of it is sent, and the session goes on."""
+    world = worlds(Limits(message_bytes=5_000))
+    peer = begun(world)
+    echo = peer.object(ECHO)
+    long = peer.deliver(echo, ["x" * 3_900])
+    assert peer.told(long) == ["x" * 3_900]
+    keeper: list[Ref] = []
+    world.share(world.object(lambda _method, ref: keeper.append(ref)), b"k" * 32)
+    peer.deliver(peer.object(b"k" * 32), [symbol("keep"), new_object(77)])
+    world.network.run()
+    for value in ("x" * 4_900, b"x" * 4_900, [1 << 9_000] * 2, {"k" * 4_900: 1}, [1.5] * 1_000, [None] * 500):
+        promise = world.call(keeper[0].name, "take", value)
+        world.network.run()
+        _, failure = world.outcome(promise)
+        assert "at most 5,000 bytes" in failure.message
+        world.share(world.object(lambda _method, kept=value: kept), b"l" * 32)
+        assert peer.told(peer.deliver(peer.object(b"l" * 32), [symbol("get")]))[0] == "broken"
+    assert peer.told(peer.deliver(echo, ["still here"])) == ["still here"]
+
+
+@pytest.mark.parametrize(("proven", "most", "dialled"), [(False, 50, 0), (True, 3, 3)])
+def test_introductions_are_taken_from_peers_that_are_proved_and_only_so_many(
+    proven: bool, most: int, dialled: int
+) -> None:
+    """A stranger cannot have this world dial anybody, and nobody can have it dial without end."""
+    network = Network()
+    world = World(network, "world", Limits(introductions=most), proven=proven)
+    publish(world)
+    peer = begun(world)
+    named = [talk(network, f"named{number}") for number in range(5)]
+    for other in named:
+        row = world.hub.peers()[0]
+        assert row["connection"]
+        key = keys.key_to_value(peer.theirs)
+        fields = (key, to_record(other.here), peer.session, peer.side, b"gift")
+        gift = peer.envelope(Record(symbol("desc:handoff-give"), fields))
+        peer.deliver(export(0), [symbol("fetch"), b"x" * 32], wants=False)
+        peer.deliver(peer.object(ECHO), [gift])
+    network.run()
+    assert sum(bool(other.take("op:start-session")) for other in named) == dialled
+    assert peer.told(peer.deliver(peer.object(ECHO), ["still here"])) == ["still here"]
+
+
+KERNEL_INPUTS: dict[str, Callable[[World, str, str], Any]] = {
+    "a message": lambda world, far, _: world.call(far, "m", Ref(far)),
+    "an outcome": lambda world, far, promise: world.settle(promise, False, [Ref(far)]),
+    "a drop": lambda world, far, _: world.hub.dropped([far]),
+}
+
+
+@pytest.mark.parametrize("what", KERNEL_INPUTS)
+def test_an_input_of_the_kernel_never_raises(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this side fails over one, the sessions end, and the vat goes on."""
+    world = worlds()
+    peer = begun(world)
+    kept: list[Ref] = []
+    keeper = world.object(lambda _method, ref: kept.append(ref))
+    world.share(keeper, b"k" * 32)
+    peer.deliver(peer.object(b"k" * 32), [symbol("keep"), new_object(77)])
+    promise = world.promise()
+    world.share(world.object(lambda _method: Ref(promise)), b"l" * 32)
+    peer.deliver(peer.object(b"l" * 32), [symbol("get")])
+    world.network.run()
+
+    def fail(*_args: object, **_named: object) -> None:
+        raise RuntimeError("a fault of this side")
+
+    monkeypatch.setattr(Names, "session_of", fail)
+    monkeypatch.setattr(Names, "dropped", fail)
+    monkeypatch.setattr(Descriptors, "write", fail)
+    KERNEL_INPUTS[what](world, kept[0].name, promise)
+    world.network.run()
+    monkeypatch.undo()
+    assert [event["why"] for event in world.events[1:]] == ["this side failed: RuntimeError"]
+    world.events.clear()
+    again = begun(world, "another")
+    assert again.told(again.deliver(again.object(ECHO), ["still here"])) == ["still here"]

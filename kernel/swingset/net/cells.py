@@ -93,6 +93,13 @@ class Cells:
             self._core.after(self._core.local.subscribe, name)
         return cell
 
+    def of_own(self, name: str) -> str:
+        """The cell of a promise that the kernel wants settled here."""
+        known = self.known(name)
+        cell = self.new(["own"], name) if known is None else known
+        self.set_by(cell, ["own"])
+        return cell
+
     def known(self, name: str) -> str | None:
         """The cell of a promise by the kernel's name, or None."""
         cell: str | None = self._core.batch.get(f"p.{name}")
@@ -115,6 +122,11 @@ class Cells:
             return name
         known: str = row["name"]
         return known
+
+    def is_made_known(self, cell: str) -> bool:
+        """Whether the kernel knows a promise by a name of this vat's, and not by one of its own."""
+        row = self.row(cell)
+        return row is not None and (row["name"] or "").startswith("p+")
 
     def _new_name(self) -> str:
         return f"p+{self._core.batch.count('promise')}"

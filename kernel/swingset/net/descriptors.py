@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import locators
 from .dialects import DIALECTS, UNREAD, Dialect
+from .names import REMOTE
 from .values import (
     UNDEFINED,
     Failure,
@@ -51,6 +52,9 @@ class Descriptors:
     def write(self, conn: str, value: Any) -> Any:
         """A value as it stands in a message to a peer; raises `Refused` for one that cannot be sent."""
         dialect = self._dialect(conn)
+        most, size = self._core.limits.message_bytes, measured(value)
+        if size > most:
+            raise Refused(f"a message to another world has at most {most:,} bytes, and this is some {size:,}")
         return self._write(conn, dialect, value)
 
     def _dialect(self, conn: str) -> Dialect:
@@ -329,6 +333,41 @@ class Descriptors:
             kept = {"held": row["held"], "known": row.get("known", False)}
             self._core.names.put(name, {"kind": "dead", "why": failure.message, **kept})
         self._core.names.touch(name)
+
+
+_AROUND = 1_000
+"""More bytes than a message has around its arguments."""
+
+_REFERENCE, _CERTIFICATE = 40, 1_000
+"""More bytes than a reference takes: one of this session, and one that introduces another peer."""
+
+
+def measured(value: Any) -> int:
+    """At least as many bytes as a message with this value has, found before its references are given out."""
+    size, stack = _AROUND, [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str | bytes):
+            size += 12 + (len(item) if isinstance(item, bytes) else len(item.encode("utf-8", "replace")))
+        elif isinstance(item, list):
+            size += 2
+            stack += item
+        elif isinstance(item, dict):
+            size += 2
+            stack += item
+            stack += item.values()
+        elif isinstance(item, Tagged):
+            size += 20
+            stack += (item.tag, item.value)
+        elif isinstance(item, Symbol):
+            size += 12 + len(item.name.encode("utf-8", "replace"))
+        elif isinstance(item, int):
+            size += 2 + item.bit_length() // 3
+        elif isinstance(item, Ref):
+            size += _CERTIFICATE if item.name.startswith(REMOTE) else _REFERENCE
+        else:
+            size += 12
+    return size
 
 
 def position_in(item: Record) -> int:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import keys, locators, syrup
+from .outside import Cut
 from .sessions import is_trusted
 from .values import Failure, Malformed, Record, Ref, Refused, Symbol, kind_of
 
@@ -54,15 +55,18 @@ class Handoff:
         theirs, ours = sessions.live(conn), sessions.live(exporter)
         if not is_trusted(ours) or sessions.peer_of(conn) == sessions.peer_of(exporter):
             return None
-        gift = wire.random()
         found = locators.parse_uri(ours["peer"])
         if isinstance(found, locators.Sturdyref):
             return None
         side = keys.public_id(bytes.fromhex(ours["public"]))
         receiver = keys.key_to_value(bytes.fromhex(theirs["theirs"]))
         session = bytes.fromhex(ours["session"])
-        given = Record(GIVE, (receiver, locators.to_record(found), session, side, gift))
-        signature = wire.sign(ours["key"], syrup.write(given))
+        try:
+            gift = wire.random()
+            given = Record(GIVE, (receiver, locators.to_record(found), session, side, gift))
+            signature = wire.sign(ours["key"], syrup.write(given))
+        except Cut:
+            return None
         said = [DEPOSIT, gift, Record(EXPORT, (position,))]
         sessions.send(exporter, Record(_DELIVER, (_BOOTSTRAP, said, False, False)))
         return Record(ENVELOPE, (given, keys.signature_to_value(signature)))
@@ -82,11 +86,17 @@ class Handoff:
         given, _ = _opened(item)
         receiver, exporter, *_ = _fields_of_give(given)
         cell = self._core.cells.new(["own"])
-        if receiver.hex() != row["public"]:
+        if not is_trusted(row):
+            self._core.cells.reject(cell, Failure("a peer that is not proved introduces nobody"))
+        elif row["introduced"] >= self._core.limits.introductions:
+            words = f"a session may introduce {self._core.limits.introductions} peers, and no more"
+            self._core.cells.reject(cell, Failure(words))
+        elif receiver.hex() != row["public"]:
             self._core.cells.reject(cell, Failure("the gift is for another receiver"))
         elif exporter.peer == _peer(row["here"]):
             self._core.cells.reject(cell, Failure("the gift is an object of the receiver itself"))
         else:
+            self._core.sessions.count(conn, "introduced")
             certificate = syrup.write(item).hex()
             self._core.reaching.reach(locators.uri(exporter), ["gift", certificate, conn, cell])
         return cell

@@ -52,6 +52,24 @@ class Hub:
             except OverLimit as problem:
                 self._abort(problem.conn, str(problem))
 
+    def _of_kernel(self, apply: Callable[[Core], None], otherwise: Callable[[Core], None]) -> None:
+        """Apply an input of the kernel, which never stops the others.
+
+        If this side fails over it, which no peer should be able to cause, all sessions end, and it is tried
+        without them; then `otherwise` is applied in its place.
+        """
+        try:
+            self._input(apply)
+            return
+        except Exception as fault:
+            reason = f"this side failed: {type(fault).__name__}"
+        for connection in self.connections():
+            self._abort(connection, reason)
+        try:
+            self._input(apply)
+        except Exception:
+            self._input(otherwise)
+
     def _abort(self, conn: str, reason: str) -> None:
         core = self._core()
         if core.sessions.row(conn) is None:
@@ -110,11 +128,7 @@ class Hub:
 
         def apply(core: Core) -> None:
             core.names.mentioned(slots)
-            cell = None
-            if result is not None:
-                known = core.cells.known(result)
-                cell = core.cells.new(["own"], result) if known is None else known
-                core.cells.set_by(cell, ["own"])
+            cell = None if result is None else core.cells.of_own(result)
             try:
                 args = capdata.decode_call(body, slots, core.cells.ref_of, _is_plain(core, target))
                 where = target if not target.startswith("p") else core.cells.known(target)
@@ -125,7 +139,12 @@ class Hub:
                 return
             core.routing.deliver(where, args, cell)
 
-        self._input(apply)
+        def reject(core: Core) -> None:
+            core.names.mentioned(slots)
+            if result is not None:
+                core.cells.reject(core.cells.of_own(result), Failure("this world failed over the message"))
+
+        self._of_kernel(apply, reject)
 
     def notify(self, resolutions: list[tuple[str, bool, str, list[str]]]) -> None:
         """Promises were settled that the protocol has subscribed to."""
@@ -153,7 +172,15 @@ class Hub:
                 core.cells.set_by(cell, ["local"])
                 core.cells.settle(cell, rejected, value)
 
-        self._input(apply)
+        def reject(core: Core) -> None:
+            for name, *_, slots in resolutions:
+                core.names.mentioned(slots)
+                cell = core.cells.known(name)
+                if cell is not None:
+                    core.cells.set_by(cell, ["local"])
+                    core.cells.reject(cell, Failure("this world failed over the outcome of a promise"))
+
+        self._of_kernel(apply, reject)
 
     def dropped(self, names: list[str]) -> None:
         """The kernel no longer holds these remote objects."""
@@ -162,7 +189,7 @@ class Hub:
             for name in names:
                 core.names.dropped(name)
 
-        self._input(apply)
+        self._of_kernel(apply, lambda _core: None)
 
     # From whoever may share and fetch.
 

@@ -42,5 +42,8 @@ class Limits:
     handoffs: int = 10_000
     """Withdrawals in one session, each with a count of its own."""
 
+    introductions: int = 50
+    """Peers that a session may introduce to this world, each of which is dialled."""
+
     held: int = 1_000
     """Messages that wait for one promise, while its peer is dialled."""

@@ -59,6 +59,10 @@ class Local(Protocol):
         ...
 
 
+class Cut(Exception):
+    """The device did not serve a call: the wire of this world is not there, or inert."""
+
+
 class Wire(Protocol):
     """The device: connections, keys, signatures, chance and secrets."""
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import locators
+from .outside import Cut
+from .routing import disconnected
 from .values import Failure, Hidden, Record, Ref, Refused, Symbol
 
 if TYPE_CHECKING:
@@ -80,7 +82,11 @@ class Reaching:
             return
         conn = core.batch.get(f"d.{found.peer}")
         if conn is None:
-            conn = core.wire.connect(locators.uri(found))
+            try:
+                conn = core.wire.connect(locators.uri(found))
+            except Cut as problem:
+                core.cells.reject(wanted[3], disconnected(str(problem)))
+                return
             core.batch.put(f"d.{found.peer}", conn)
             core.batch.put(f"r.{conn}", [found.peer])
         core.batch.put(f"r.{conn}", [*core.batch.get(f"r.{conn}"), wanted])

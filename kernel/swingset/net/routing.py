@@ -45,6 +45,11 @@ class Routing:
         cells, core = self._core.cells, self._core
         body, slots = capdata.encode_call(args, cells.slot_of)
         late = cells.late()
+        if result is not None and cells.is_made_known(result):
+            # The kernel knows it by its name, so it is no result of a new message: it follows one that is.
+            ahead = cells.new(["own"])
+            cells.settle(result, False, Ref(ahead))
+            result = ahead
         name = None if result is None else cells.name_of(result)
         core.after(core.local.send, target, body, slots, name)
         if late:
@@ -95,7 +100,7 @@ class Routing:
     def send(self, conn: str, target: Record, args: list[Any], result: str | None) -> None:
         """Send `op:deliver` to a peer; raises `Refused` for arguments that cannot be sent."""
         core = self._core
-        said = [core.descriptors.write(conn, arg) for arg in args]
+        said = core.descriptors.write(conn, args)
         if result is None:
             core.sessions.send(conn, Record(DELIVER, (target, said, False, False)))
             return

@@ -100,7 +100,7 @@ class Sessions:
         opened = (batch.get("sessions") or 0) + 1
         batch.put("sessions", opened)
         zero = dict.fromkeys(("exported", "asked", "exports", "imports", "answers", "gifts", "handoffs"), 0)
-        counts = dict.fromkeys(("received", "messages", "sent", "withdrawn"), 0)
+        counts = dict.fromkeys(("received", "messages", "sent", "withdrawn", "introduced"), 0)
         expected = None if opening.expected is None else locators.uri(opening.expected)
         self._put(
             conn,
@@ -194,11 +194,14 @@ class Sessions:
     # Sending.
 
     def send(self, conn: str, message: Record) -> None:
-        """Send a message to a peer whose connection is open."""
+        """Send a message to a peer whose connection is open; raises `OverLimit` for one that is too long."""
         row = self.row(conn)
         if row is None:
             return
         data, secrets = syrup.write_hidden(message)
+        most = self._core.limits.message_bytes
+        if len(data) > most:
+            raise OverLimit(conn, f"a message may have {most} bytes, this one to the peer has {len(data)}")
         self._put(conn, {**row, "sent": row["sent"] + 1})
         self._core.after(self._core.wire.send, conn, data, secrets)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from . import capdata, locators
 from .hub import Hub
-from .outside import Opening
+from .outside import Cut, Opening
 from .values import Failure, Hidden, Ref, Refused
 
 ROOT = "o+0"
@@ -48,10 +48,6 @@ class _Kept:
         """The first key after `prior`, or None."""
         found: str | None = self._syscall(["vatstoreGetNextKey", prior])
         return found
-
-
-class Cut(Exception):
-    """The device did not serve a call: the wire of this world is not there, or inert."""
 
 
 class _Device:
