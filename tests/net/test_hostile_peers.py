@@ -26,7 +26,7 @@ from tests.net.standard import Talk, answer, export, new_object, new_promise, st
 from tests.net.wellknown import BUILDER, ECHO, ENLIVENER, GREETER, PAIR, publish
 
 QUICK = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-LONG = settings(QUICK, max_examples=1_500)
+LONG = settings(QUICK, max_examples=500)
 
 
 def worlds(limits: Limits | None = None) -> World:
