@@ -55,7 +55,8 @@ class Traded:
 
     def offer(self, vat: str, account: str, **bid: Any) -> int:
         """Send a message of the host with a bid; returns its position."""
-        trading.offer(self.kernel, self.kernel.root_of(vat), CALL, {"account": account, **bid}, policy="none")
+        bid = {"account": account, "allowance": 1, **bid}
+        trading.offer(self.kernel, self.kernel.root_of(vat), CALL, bid, policy="none")
         return self.last()
 
     def plain(self, vat: str, sender: str | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Client:
         return D(account).get()["balance"]
 
     def buy(self, what, base, slope, cap):
-        escalator = D(self.account).escalator(base, slope, cap)
+        escalator = D(self.account).escalator(base, slope, cap, 1)
         self.result, self.bid = D(escalator).offer(self.shop, "sell", [what])
         return what
 
@@ -64,7 +65,7 @@ class Client:
         return getattr(D(node), method)(*args)
 
     def through(self, base, slope, cap, *call):
-        return D(D(self.account).escalator(base, slope, cap)).send(*call)
+        return D(D(self.account).escalator(base, slope, cap, 1)).send(*call)
 
 def build_root_object():
     return Client()
@@ -181,8 +182,8 @@ def test_what_if_the_reader_had_bid_more(tmp_path: Path) -> None:
             world.create_vat(name, ((name, SHOP),))
         world.commit()
         at = world.crank
-        world.market.send("ann", "sell", ["apples"], account="ann", base=5, slope=0, cap=50)
-        world.market.send("bob", "sell", ["beans"], account="bob", base=9, slope=0, cap=50)
+        world.market.send("ann", "sell", ["apples"], account="ann", base=5, slope=0, cap=50, allowance=1)
+        world.market.send("bob", "sell", ["beans"], account="bob", base=9, slope=0, cap=50, allowance=1)
         world.run()
         digest = world.world.digest()
         offer = next(
@@ -298,7 +299,14 @@ HOST_REFUSED: dict[str, tuple[Any, str]] = {
         lambda market: market.send("shop", "sell", ["x"], account="ann", price=1),
         "a bid has no",
     ),
-    "no account": (lambda market: market.send("shop", "sell", ["x"], account="eve", cap=1), "no account"),
+    "no account": (
+        lambda market: market.send("shop", "sell", ["x"], account="eve", cap=1),
+        "no account eve: there are: ann, bob",
+    ),
+    "a hold that is too much": (
+        lambda market: market.send("shop", "sell", ["x"], account="ann", cap=9),
+        "its cap of 9 for each of 10,000,000 computrons, its allowance: lower one",
+    ),
     "nothing that waits": (lambda market: market.raise_bid(10**9, base=5), "does not wait any more"),
 }
 
@@ -315,11 +323,23 @@ def test_a_host_is_refused_with_words_too(robbed: Stage, case: str) -> None:
 
 TERMS: dict[str, tuple[dict[str, Any], str]] = {
     "a term that is none": ({"fee": 1}, "no term"),
-    "a price that is none": ({"price": "third"}, "terms of a market want"),
-    "a reserve that is a float": ({"reserve": 0.5}, "terms of a market want"),
-    "a house that never runs": ({"reserve": 5, "slope": 0}, "would never reach the reserve"),
-    "a slope off the menu": ({"slope": 3}, "slope of a market wants"),
+    "a price that is none": ({"price": "third"}, "of a market wants"),
+    "a reserve that is a float": ({"reserve": 0.5}, "of a market wants"),
+    "a house that never runs": ({"reserve": 5, "slope": 0}, "would never run"),
+    "a slope off the menu": ({"slope": 3}, "slope of a market wants units a tick"),
+    "a cap that no message can have": ({"cap": 1 << 41}, "cap of a market wants units"),
+    "a cap below the base": ({"base": 5, "cap": 2}, "base 5, and cap 2 is below it: give a cap of 5 or more"),
+    "a reserve below nothing": ({"reserve": -1}, "reserve of a market wants units, an int from 0"),
 }
+
+
+def test_a_slope_is_said_as_it_was_given() -> None:
+    """A fraction and its text are one slope, in units a tick, and a restart reads it the same."""
+    for given, said in ((Fraction(1, 8), "1/8"), ("1/8", "1/8"), (4, 4), (Fraction(4), 4)):
+        with open_world(None, worker="local") as world:
+            assert world.market.open(slope=given).slope == said
+            world.kernel.agenda.look_again()
+            assert world.market.terms().slope == said
 
 
 @pytest.mark.parametrize("case", TERMS)

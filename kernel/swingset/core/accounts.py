@@ -7,7 +7,8 @@ What is paid goes to the sink of the world and to no vat: a vat that earned by t
 would spend more. So all that was ever issued is at every moment the sum of the balances, of what is held, and
 of the sink; the auditor counts it again.
 
-An unlimited account is the host's own: what it pays is issued at that moment.
+An unlimited account is the host's own: what it pays is issued at that moment, and never more than can still
+be issued. So no sum here ever passes what a row can have.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ MARKET: Final = "market"
 """The kind of the device that has a market, and its name."""
 
 MOST_ACCOUNTS = 10_000
+
+MOST_NAMED = 10
+"""How many accounts an error names at most."""
 
 _ACCOUNT = "account."
 
@@ -67,8 +71,15 @@ class Accounts:
         """The account of that name; raises `KernelError` if there is none."""
         found = self.find(name) if is_account_name(name) else None
         if found is None:
-            raise KernelError(f"there is no account {shown(name)}: open it first")
+            raise KernelError(f"there is no account {_named(name)}: {self._others()}")
         return found
+
+    def _others(self) -> str:
+        """What to do about an account that there is not."""
+        keys = self._store.devices.keys(self.device, _ACCOUNT)
+        names = [key.removeprefix(_ACCOUNT) for key in keys[:MOST_NAMED]]
+        more = ", …" if len(keys) > MOST_NAMED else ""
+        return f"there are: {', '.join(names)}{more}" if names else "open one with `open_account`"
 
     def all(self) -> list[Account]:
         """All accounts, by name."""
@@ -87,20 +98,25 @@ class Accounts:
         Without a name it gets one. Raises `KernelError` for a bad or a taken name.
         """
         totals = self.totals()
+        if totals.opened >= MOST_ACCOUNTS:
+            raise KernelError(f"a market has at most {MOST_ACCOUNTS:,} accounts: use one of them")
         if name is None:
-            name = f"a{totals.opened + 1}"
+            name = self._free_name(totals.opened)
         if not is_account_name(name):
             raise KernelError(f"no account can be called {shown(name)}: 1 to 100 letters, digits, . _ and -")
         if self.find(name) is not None:
             raise KernelError(f"there is an account {name} already: choose another name")
-        if totals.opened >= MOST_ACCOUNTS:
-            raise KernelError(f"a market has at most {MOST_ACCOUNTS:,} accounts: use one of them")
         if balance is not None:
             _check(balance, "the balance of a new account")
         _check(totals.issued + (balance or 0), "all that is issued")
         self._put(Account(name, balance, 0))
         self._put_totals(Totals(totals.issued + (balance or 0), totals.sink, totals.opened + 1))
         return self.get(name)
+
+    def _free_name(self, opened: int) -> str:
+        """A name that nobody has chosen; of one more name than there are accounts, one is free."""
+        numbers = range(opened + 1, 2 * opened + 2)
+        return next(name for name in (f"a{number}" for number in numbers) if self.find(name) is None)
 
     def credit(self, name: str, amount: int) -> Account:
         """Issue an amount to an account. Raises `KernelError` for an unlimited one, or for too much."""
@@ -142,9 +158,11 @@ class Accounts:
             return
         if account.balance is not None and amount:
             self._put(Account(name, account.balance + amount - paid, max(account.held - amount, 0)))
+        if account.balance is None:
+            paid = min(paid, MOST_HELD - 1 - totals.issued)
+            totals = replace(totals, issued=totals.issued + paid)
         if paid:
-            issued = totals.issued + (paid if account.balance is None else 0)
-            self._put_totals(replace(totals, issued=min(issued, MOST_HELD - 1), sink=totals.sink + paid))
+            self._put_totals(replace(totals, sink=totals.sink + paid))
 
     # Rows
 
@@ -170,6 +188,11 @@ class Accounts:
 
     def _put_totals(self, totals: Totals) -> None:
         self.keep("totals", [totals.issued, totals.sink, totals.opened])
+
+
+def _named(value: object) -> str:
+    """The name of an account as errors say it."""
+    return str(value) if is_account_name(value) else shown(value)
 
 
 def _check(value: object, what: str) -> None:

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from swingset.core.errors import KernelError
 from swingset.core.escalators import Escalators
-from swingset.model.bids import MOST, MOST_HELD, SLOPE_WANTS, UNIT, Bid, slope_of
+from swingset.model.bids import ALLOWANCE, MOST, MOST_HELD, SLOPE_WANTS, UNIT, Bid, slope_of
 from swingset.model.foreign import shown
 from swingset.model.messages import Send
 
@@ -22,16 +22,19 @@ def checked_bid(
     base: object = 0,
     slope: object = 1,
     cap: object = None,
-    allowance: object = 1,
+    allowance: object = ALLOWANCE,
     inherits: object = True,
 ) -> Bid:
     """A bid of parts that somebody gave, born now. Raises `KernelError` with the part that is wrong."""
     for name, value, least in (("base", base, -MOST), ("cap", cap, 0), ("allowance", allowance, 1)):
         if not (value is None and name == "cap") and not (type(value) is int and least <= value <= MOST):
-            raise KernelError(f"{name} of a bid wants an int from {least:,} to {MOST:,}, got {shown(value)}")
+            what = "computrons" if name == "allowance" else "units"
+            raise KernelError(
+                f"{name} of a bid wants {what}, an int from {least:,} to {MOST:,}, got {shown(value)}"
+            )
     scaled = slope_of(slope)
     if scaled is None:
-        raise KernelError(f"slope of a bid wants {SLOPE_WANTS}, got {shown(slope)}")
+        raise KernelError(f"slope of a bid wants units a tick, {SLOPE_WANTS}, got {shown(slope)}")
     if type(inherits) is not bool:
         raise KernelError(f"inherits of a bid wants True or False, got {shown(inherits)}")
     found = escalators.accounts.get(account)
@@ -40,9 +43,12 @@ def checked_bid(
             f"a bid of account {account} wants a cap: an offer without one outgrows its balance"
         )
     made = Bid(account, _int(base), scaled, _int_or_none(cap), _int(allowance), escalators.tick(), inherits)
-    if made.hold >= MOST_HELD:
-        raise KernelError(f"a bid holds its cap for its allowance, here {made.hold:,}: 2**62 is too much")
-    if (trouble := escalators.trouble(made)) is not None:
+    if (most := max(made.hold, made.least)) >= MOST_HELD:
+        what = "holds its cap" if cap is not None else "offers its base"
+        raise KernelError(
+            f"a bid {what} for its allowance, here {most:,}, and 2**62 is too much: lower one of them"
+        )
+    if (trouble := escalators.terms().trouble(made)) is not None:
         raise KernelError(f"this bid could never run: {trouble}")
     return made
 
@@ -53,8 +59,9 @@ def held_bid(escalators: Escalators, bid: Bid) -> Bid:
     if not escalators.accounts.hold(bid.account, bid.hold):
         balance = escalators.accounts.get(bid.account).balance or 0
         raise KernelError(
-            f"account {bid.account} can spend {balance:,}, and this bid holds {bid.hold:,}, its cap for its"
-            " allowance: lower one of them, or credit the account"
+            f"account {bid.account} can spend {balance:,}, and this bid holds {bid.hold:,}, its cap of"
+            f" {bid.cap or 0:,} for each of {bid.allowance or 0:,} computrons, its allowance: lower one of"
+            " them, or credit the account"
         )
     return bid
 

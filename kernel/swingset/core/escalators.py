@@ -35,12 +35,12 @@ from heapq import heappop, heappush
 
 from swingset.core.accounts import MARKET, Accounts, is_amount
 from swingset.core.ladders import Entry, Ladders
-from swingset.core.market_terms import Terms, are_terms
+from swingset.core.market_terms import Terms, are_terms, terms_from_data
 from swingset.core.offers import Chosen, Due, extra_of, used_of
 from swingset.core.report import CrankReport
 from swingset.core.routing import vat_of
 from swingset.core.store import KernelStore
-from swingset.model.bids import UNIT, Bid
+from swingset.model.bids import MOST_TIME, UNIT, Bid
 from swingset.model.messages import Event, QueuedEvent, Send, event_from_json, event_to_json
 from swingset.world.errors import DamagedRow
 
@@ -88,12 +88,13 @@ class Escalators:
     def terms(self) -> Terms:
         """The terms of this market, which never change."""
         if self._terms is None:
-            self._terms = Terms(*(self.accounts.load("terms", are_terms) or ()))
+            stored = self.accounts.load("terms", are_terms)
+            self._terms = Terms() if stored is None else terms_from_data(stored)
         return self._terms
 
     def tick(self) -> int:
         """The time: the cranks that were run, and all jumps."""
-        return self._store.counters.get("crank") + self._clock()[0]
+        return min(self._store.counters.get("crank") + self._clock()[0], MOST_TIME)
 
     def _clock(self) -> tuple[int, int]:
         """How far the clock has jumped in all, and how many cranks ran since the last auction."""
@@ -110,23 +111,13 @@ class Escalators:
         bid = self._carries if event.sender is not None else None
         if bid is not None and bid.account is not None:
             inherited = replace(bid, base=0, born=tick)
-            if self.trouble(inherited) is None and self.accounts.hold(bid.account, inherited.hold):
+            if self.terms().trouble(inherited) is None and self.accounts.hold(bid.account, inherited.hold):
                 return replace(event, bid=inherited)
         return replace(event, bid=self.house(tick))
 
     def house(self, tick: int) -> Bid:
         """The bid of a message without one."""
-        terms = self.terms()
-        return Bid(None, terms.base, terms.slope, terms.cap, None, tick)
-
-    def trouble(self, bid: Bid) -> str | None:
-        """Why a bid can never run in this market, or None."""
-        reserve = self.terms().reserve
-        if bid.cap is not None and bid.cap < reserve:
-            return f"its cap of {bid.cap:,} is below the reserve of {reserve:,}: no such offer ever runs"
-        if not bid.slope and bid.base < reserve:
-            return f"its base of {bid.base:,} is below the reserve of {reserve:,} and does not rise"
-        return None
+        return self.terms().house(tick)
 
     def rejoined(self, item: str) -> str:
         """The stored text of a message that comes back from a promise: its offer begins anew."""
@@ -359,7 +350,7 @@ class Escalators:
             jumped, between = self._clock()
             ahead = chosen.tick - self.tick()
             if ahead > 0:
-                self.accounts.keep("clock", [jumped + ahead, between])
+                self.accounts.keep("clock", [min(jumped + ahead, MOST_TIME - 1), between])
             if self.due.held and chosen.booster is not None and chosen.booster.account is not None:
                 self.accounts.hold(chosen.booster.account, self.due.held)
 

@@ -21,6 +21,7 @@ from swingset.model.capdata import CapData
 from swingset.model.foreign import shown
 from swingset.model.messages import Message, Send
 from swingset.model.states import ResultPolicy
+from swingset.model.visible import visible
 
 PARTS = ("account", "base", "slope", "cap", "allowance", "inherits")
 """The parts of a bid as a host gives them."""
@@ -49,7 +50,7 @@ def open_market(kernel: Kernel, given: object) -> Escalators:
     store, terms = kernel.store, terms_of(dict(given), kernel.store.counters.get("crank"))
     if store.devices.named(MARKET) is not None or kernel.devices.find(MARKET) is not None:
         raise KernelError(f"a device of this world is called {MARKET} already: a market has that name")
-    with kernel.request("open-market", terms=dict(given)):
+    with kernel.request("open-market", terms={name: _part(value) for name, value in given.items()}):
         device = kernel.devices.ensure(MARKET, MARKET)
         store.devices.keep(device.id, "terms", capdata.data(terms_as_data(terms)))
     kernel.agenda.find_market()
@@ -74,7 +75,7 @@ def node(kernel: Kernel, what: Any, account: Any = None) -> str:
     """The device node of a facet of the market, which the host holds; returns its kref."""
     market = market_of(kernel)
     if what not in FACETS:
-        raise KernelError(f"no facet {shown(what)} of a market; there are: {', '.join(FACETS)}")
+        raise KernelError(f"a market has no facet {shown(what)}; there are: {', '.join(FACETS)}")
     device = kernel.devices.context(MARKET).device
     if what == "market":
         return device.root
@@ -124,7 +125,7 @@ def _parts(bid: object) -> dict[str, Any]:
     if not isinstance(bid, Mapping):
         raise KernelError(f"a bid wants a dict of {', '.join(PARTS)}, got {shown(bid)}")
     if strange := sorted(set(map(str, bid)) - set(PARTS)):
-        raise KernelError(f"a bid has no {shown(strange[0])}; it has: {', '.join(PARTS)}")
+        raise KernelError(f"a bid has no {visible(strange[0])}; it has: {', '.join(PARTS)}")
     return {str(name): _part(value) for name, value in bid.items()}
 
 

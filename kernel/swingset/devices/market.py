@@ -22,7 +22,7 @@ from swingset.core.escalators import Escalators
 from swingset.core.store import KernelStore
 from swingset.devices import plain
 from swingset.model import capdata
-from swingset.model.bids import UNIT, is_account_name, slope_in_words
+from swingset.model.bids import ALLOWANCE, UNIT, is_account_name, slope_in_words
 from swingset.model.capdata import CapData, NotPlain, Ref
 from swingset.model.messages import Message, Send
 from swingset.world.rows import MOST
@@ -75,9 +75,7 @@ class MarketDevice:
             plain.arguments(args, method)
             terms = market.terms()
             said = {"reserve": terms.reserve, "price": terms.price, "refusal": terms.refusal}
-            return plain.write(
-                {**said, "base": terms.base, "slope": slope_in_words(terms.slope), "cap": terms.cap}
-            )
+            return plain.write({**said, "base": terms.base, "slope": str(terms.slope), "cap": terms.cap})
         raise plain.no_method("the market", method, *_ROOT)
 
     def _mint(self, method: str, args: CapData, context: DeviceContext, market: Escalators) -> CapData:
@@ -101,7 +99,7 @@ class MarketDevice:
         if method == "escalator":
             parts = plain.arguments(args, method, "base", "slope", "cap", "allowance", "inherits", optional=3)
             base, slope, cap, allowance, inherits = parts
-            found = [base, slope, cap, 1 if allowance is None else allowance, inherits is not False]
+            found = [base, slope, cap, ALLOWANCE if allowance is None else allowance, inherits is not False]
             bidding.checked_bid(market, name, **_as_parts(found))
             kref = context.new_node(plain.write({"escalator": found, "account": name}))
             return plain.write(Ref(kref, "escalator"))

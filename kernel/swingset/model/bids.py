@@ -28,6 +28,13 @@ MOST_HELD = 1 << 62
 """An account holds less than this, and so does a single hold."""
 
 MOST_TIME = 1 << 62
+"""The last tick that a clock shows; it stands still there."""
+
+MOST_DELAY = 1 << 32
+"""An offer reaches the reserve after at most so many ticks, so no few bids bring the clock to its end."""
+
+ALLOWANCE = 10_000_000
+"""The allowance of a bid that names none, in computrons: a plain message needs up to a million."""
 
 SLOPE_WANTS = "0 or a power of two from 1/1024 to 1,048,576, such as 4 or '1/8'"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}\Z", re.ASCII)
@@ -54,6 +61,11 @@ class Bid:
     allowance: int | None
     born: int
     inherits: bool = True
+
+    @property
+    def least(self) -> int:
+        """What a delivery that takes the whole allowance costs at least: its offer as it begins."""
+        return max(self.base, 0) * (self.allowance or 0)
 
     @property
     def hold(self) -> int:
@@ -107,6 +119,11 @@ def slope_of(given: object) -> int | None:
 def slope_in_words(slope: int) -> str:
     """A stored slope as people write it."""
     return str(Fraction(slope, UNIT))
+
+
+def slope_as_given(slope: int) -> int | str:
+    """A stored slope as `slope_of` takes it."""
+    return slope_in_words(slope) if slope % UNIT else slope // UNIT
 
 
 def _within(value: object, least: int, most: int) -> bool:

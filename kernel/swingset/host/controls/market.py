@@ -224,8 +224,9 @@ class Market:
             policy: what to do with the outcome, as in `queue_to_root`.
             bid: `account`, the name of the account that pays; `base` and `slope` of the offer, 0 and 1;
                 `cap`, which only an account without limit can leave out; `allowance`, the computrons that are
-                paid for at most, 1; and `inherits`, whether what the delivery sends carries on with the
-                account, True.
+                paid for and that the delivery gets at most, 10 million; and `inherits`, whether what the
+                delivery sends carries on with the account, True. The price is the offer times the computrons
+                that were used, and a vat that counts none uses the whole allowance.
         Returns:
             The promise for its result; None with the policy `none`.
         Raises:
@@ -233,10 +234,10 @@ class Market:
             KernelError: for a bid that is wrong, and if its account cannot hold the cap for the allowance.
         Example:
             >>> opened = world.market.open()
-            >>> account = world.market.open_account("ann", 100)
+            >>> account = world.market.open_account("ann", 10**9)
             >>> kref = world.market.send("bank", "open_purse", ["alice"], account="ann", base=5, cap=10)
             >>> world.market.account("ann").held
-            10
+            100000000
         """
         checked_policy(policy)
         with self._opened.lock:
@@ -255,7 +256,7 @@ class Market:
                 hold the difference.
         Example:
             >>> opened = world.market.open()
-            >>> account = world.market.open_account("ann", 100)
+            >>> account = world.market.open_account("ann", 10**9)
             >>> kref = world.market.send("bank", "open_purse", ["alice"], account="ann", cap=10)
             >>> world.market.raise_bid(world.market.bids()[0].position, base=8)
             >>> world.market.bids()[0].offer
@@ -296,7 +297,7 @@ class Market:
 
         Example:
             >>> opened = world.market.open()
-            >>> account = world.market.open_account("ann", 100)
+            >>> account = world.market.open_account("ann", 10**9)
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> kref = world.market.send("bank", "open_purse", ["bob"], account="ann", base=5, cap=10)
             >>> found = world.market.orders()
