@@ -305,7 +305,7 @@ HOST_REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "a hold that is too much": (
         lambda market: market.send("shop", "sell", ["x"], account="ann", cap=9),
-        "its cap of 9 for each of 10,000,000 computrons, its allowance: lower one",
+        "its cap of 9 for its allowance of 10,000,000: lower one",
     ),
     "nothing that waits": (lambda market: market.raise_bid(10**9, base=5), "does not wait any more"),
 }

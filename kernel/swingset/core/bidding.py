@@ -60,8 +60,8 @@ def held_bid(escalators: Escalators, bid: Bid) -> Bid:
         balance = escalators.accounts.get(bid.account).balance or 0
         raise KernelError(
             f"account {bid.account} can spend {balance:,}, and this bid holds {bid.hold:,}, its cap of"
-            f" {bid.cap or 0:,} for each of {bid.allowance or 0:,} computrons, its allowance: lower one of"
-            " them, or credit the account"
+            f" {bid.cap or 0:,} for its allowance of {bid.allowance or 0:,}: lower one of them, or credit the"
+            " account"
         )
     return bid
 
