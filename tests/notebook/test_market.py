@@ -35,7 +35,7 @@ def test_the_command_shows_offers_accounts_and_meters(opened: Kernel) -> None:
     opened.run("top = controller.meters.create(1_000)\nlow = controller.meters.create(10, superior=top)")
     assert "└ m2" in opened.run("%swingset market").plain
     assert "there is none" in opened.run("%swingset market --open").plain
-    opened.run("controller.market.open_account('ann', 100)\ncontroller.queue.pause()")
+    opened.run("controller.market.open_account('ann', 100_000_000)\ncontroller.queue.pause()")
     opened.run("kref = controller.market.send('shop', 'sell', ['x'], account='ann', base=7, cap=9)")
     shown = opened.run("%swingset market")
     assert "Offers: 1 message waits, the highest offer is 7 for sell()" in shown.plain
@@ -57,5 +57,5 @@ def test_the_command_shows_offers_accounts_and_meters(opened: Kernel) -> None:
         "0",
         "0",
     ]
-    assert opened.run("controller.market.account('ann').held").plain == "9"
+    assert opened.run("controller.market.account('ann').held").plain == "90000000"
     assert "└ m2" in shown.plain
