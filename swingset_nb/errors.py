@@ -21,7 +21,7 @@ from swingset.guest.kinds.migration import MigrationError
 from swingset.host.sessions.pending import StillPending
 from swingset.lens.source.fixes import Fix, fixes
 from swingset.model import reasons
-from swingset.model.places import Sources, places
+from swingset.model.places import Sources, other_world, places
 from swingset.model.reports import Fault, Frame
 from swingset.model.visible import MARK, one_line, quoted, visible
 from swingset.workers.base import WorkerError
@@ -154,7 +154,8 @@ def explain(error: BaseException, sources: Sources, hints: Sequence[str] = ()) -
         trace = tuple(Frame(*frame) for frame in error.trace)
         words += f" [{one_line(error.code, 100)}]" if error.code else ""
         frames = _in_cell(error) + places(trace, sources)
-        return _lines(error, error.remote_name, words, frames, [*hints, *more_on(error.code)])
+        hints = [*hints, *([] if any(map(other_world, trace)) else more_on(error.code))]
+        return _lines(error, error.remote_name, words, frames, hints)
     if isinstance(error, VatFault):
         fault = _with_place(error.fault)
         frames = places(fault.trace, sources, error.vat)

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from swingset.guest.base.errors import RemoteError
 from swingset.host.code.modules import StrangeModules
 from swingset.host.sessions.pending import StillPending
+from swingset.model.places import other_world
+from swingset.model.reports import Frame
 from swingset.world.vats import SUSPENDED
 from swingset_nb import limits
 from swingset_nb.advice import advice, of_state
@@ -23,6 +25,10 @@ _MOST_HELD = 3
 
 def hints(world: OpenWorld | None, error: BaseException) -> Iterator[str]:
     """What to type after an error of the layers below; `world` is the one that is open, if one is."""
+    if isinstance(error, RemoteError) and any(other_world(Frame(*frame)) for frame in error.trace):
+        yield from advice(error)
+        yield "it went wrong in another world: whoever has that world sees there what led to it"
+        return
     code = getattr(error, "code", None)
     if isinstance(error, StillPending) and world is not None:
         if world.controller.queue.interrupted is not None:

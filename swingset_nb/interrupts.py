@@ -30,6 +30,10 @@ from swingset_nb.errors import Interrupted, shorten
 from swingset_nb.places import Cells
 
 _MOST_HINTS = 5
+_KEPT = (
+    "to run this cell again sends it once more; a promise that a name has, `p = E(x).method(...)`, can be"
+    " awaited again without that: `await p`"
+)
 
 
 @contextmanager
@@ -91,8 +95,8 @@ class NotebookSession(Session):
         except Interrupted:
             raise
         except KeyboardInterrupt:
-            words = "stopped waiting for another world; its answer may still come"
-            raise Interrupted(words, "await it again", "%swingset peers") from None
+            words = "stopped waiting for another world: what was sent to it stays sent, and may still be done"
+            raise Interrupted(words, _KEPT, "`%swingset peers` shows who is there") from None
         except Exception as error:
             if isinstance(error, RemoteError):
                 self.references.tell_target(error, promise)

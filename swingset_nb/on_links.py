@@ -7,9 +7,12 @@ a file for its owner alone, and shows it in the cell only if it is asked to.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
 import os
-from typing import Any
+import shlex
+from collections.abc import Iterator
+from typing import IO, Any
 
 from swingset.core.errors import KernelError
 from swingset.model.visible import one_line
@@ -68,25 +71,43 @@ def share(notebook: Notebook, given: argparse.Namespace) -> Shown:
     value = _value(notebook, given.name)
     session = notebook.require().session
     label = given.label or given.name
-    path = given.to or f"{given.name}{_SUFFIX}"
-    if not given.show and os.path.lexists(path):
-        raise SwingSetError(f"{path} is there already", f"%swingset share {given.name} --to OTHER")
-    try:
-        options = {"seconds": given.seconds, "once": given.once, "transport": given.over}
-        uri = session.net.share(value, label=label, **options)
-        notebook.flush()
-    except KernelError as problem:
-        raise SwingSetError(str(problem), "%swingset listen") from None
-    hints = (f"`%swingset unshare {label}` takes it back",)
+    path = given.to or (None if given.show else f"{given.name}{_SUFFIX}")
+    options = {"seconds": given.seconds, "once": given.once, "transport": given.over}
+    # The file is made first: a share whose string nobody has could be taken back only by its digest.
+    with contextlib.nullcontext() if path is None else _made(path, given.name) as file:
+        try:
+            uri = session.net.share(value, label=label, **options)
+            notebook.flush()
+        except KernelError as problem:
+            raise SwingSetError(str(problem), "%swingset listen") from None
+        if file is not None:
+            file.write(uri + "\n")
+    hints = (f"`%swingset unshare {shlex.quote(label)}` takes it back",)
+    lines = [] if path is None else [f"the string is in {one_line(path, 200)}, which only you can read"]
     if given.show:
-        return Message(f"{given.name} is shared; whoever has this string has it:", (uri,), hints)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(uri + "\n")
-    return Message(
-        f"{given.name} is shared; whoever has the string in {path} has it",
-        ("only you can read the file",),
-        hints,
-    )
+        return Message(f"{given.name} is shared; whoever has this string has it:", [uri, *lines], hints)
+    return Message(f"{given.name} is shared; whoever has the string has it", lines, hints)
+
+
+@contextlib.contextmanager
+def _made(path: str, name: str) -> Iterator[IO[str]]:
+    """A new file that only its owner can read; removed again if the body raises."""
+    shown = one_line(path, 200)
+    other = f"`%swingset share {name} --to OTHER` writes another file"
+    try:
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise SwingSetError(f"{shown} is there already, and nothing is shared", other) from None
+    except (OSError, ValueError) as problem:
+        why = getattr(problem, "strerror", None) or str(problem)
+        raise SwingSetError(f"{shown} cannot be written ({why}), and nothing is shared", other) from None
+    try:
+        with open(number, "w", encoding="utf-8") as file:
+            yield file
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.remove(path)
+        raise
 
 
 @command(

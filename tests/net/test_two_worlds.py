@@ -78,6 +78,42 @@ def test_an_error_arrives_as_an_error(two: Two) -> None:
     assert "no money" in error.message
 
 
+@pytest.mark.parametrize(
+    ("trace", "parts"),
+    [
+        ([["bank", 3, "f"], ["world x, bank", 4, "g"]], ["world there, bank", "world there, world x, bank"]),
+        (None, ["world there, "]),
+        ("no list", ["world there, "]),
+        ([["bank", "3", "f"]], ["world there, "]),
+    ],
+)
+def test_the_frames_of_an_error_say_of_which_world_they_are(trace: object, parts: list[str]) -> None:
+    """They would be taken for those of a vat of this world otherwise."""
+    two = Two("swingset")
+    failure = Failure("no", "ValueError", {"trace": trace})
+    purse = two.fetched(lambda method: failure)
+    error = two.value(two.here.call(purse, "deposit"))
+    assert isinstance(error, Failure)
+    assert [part for part, _line, _function in error.more["trace"]] == parts
+
+
+def test_what_is_sent_over_a_connection_that_ended_is_said_not_to_be_sent(two: Two) -> None:
+    """An answer that was awaited is unknown; a later message was not sent, and both are said once."""
+    car = two.there.object(lambda method: "Vroom")
+    factory = two.fetched(lambda method: Ref(car))
+    theirs = two.value(two.here.call(factory, "build"))
+    awaited = two.here.call(factory, "build")
+    while two.here.step():
+        pass
+    for conn in two.here.hub.connections():
+        two.here.hub.closed(conn, "gone")
+    _, unknown = two.value(awaited)
+    _, unsent = two.value(two.here.call(theirs.name, "drive"))
+    assert unknown.message.count("gone") == unsent.message.count("gone") == 1
+    assert "whether it was done is unknown" in unknown.message
+    assert unsent.message.startswith("nothing was sent: ")
+
+
 def test_a_message_is_pipelined_to_a_result_that_is_on_its_way(two: Two) -> None:
     """Messages to the promise of a result are sent before it is known."""
     car = two.there.object(lambda method: "Vroom")

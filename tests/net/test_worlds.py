@@ -121,7 +121,8 @@ def test_a_promise_that_is_passed_settles_in_the_other_world(rejected: bool) -> 
     assert there.outcome(kept) is ...
     here.settle(promise, rejected, Failure("oh", "KeyError") if rejected else [1, 2])
     found = meeting.value(there, kept)
-    assert found == (("rejected", Failure("oh", "KeyError")) if rejected else [1, 2])
+    trace = [["world here, ", 0, ""]]
+    assert found == (("rejected", Failure("oh", "KeyError", {"trace": trace})) if rejected else [1, 2])
 
 
 def test_a_promise_of_a_third_world_settles_through_the_second() -> None:
@@ -226,7 +227,7 @@ def test_what_was_not_answered_is_rejected_as_disconnected() -> None:
     meeting.sever()
     rejected, failure = here.outcome(asked)
     assert (rejected, failure.name, failure.more) == ("rejected", "Disconnected", {"code": "disconnected"})
-    assert "outcome is unknown" in failure.message
+    assert "whether it was done is unknown" in failure.message
     assert here.rows("q.") == here.rows("x.") == here.rows("i.") == here.rows("s.") == []
 
 

@@ -8,6 +8,7 @@ of the kernel's own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from swingset.model.lines import source_lines
@@ -17,6 +18,9 @@ from swingset.model.visible import one_line, visible
 
 MOST_FRAMES = 4
 CONTEXT = 1
+
+_OTHER_WORLD = re.compile(r"world [^ ]{0,12}, ")
+"""Begins the part of a frame that came from another world (`swingset.net.dialects`); no vat is called so."""
 
 Sources = Callable[[str], str | None]
 """Returns the source of a vat's cell by the cell's name, None if it is unknown."""
@@ -38,6 +42,9 @@ def places(trace: Sequence[Frame], sources: Sources, vat: str | None = None) -> 
     left = len(trace) - len(shown)
     blocks = [f"  ({left} frames of the vat before these)"] if left else []
     for frame in shown:
+        if (world := other_world(frame)) is not None:
+            blocks.append(one_line(f"  {world}", 300))
+            continue
         cell = _cell(frame.part, vat)
         inside = f", in {frame.function}" if frame.function not in ("", "<module>") else ""
         blocks.append(one_line(f"  {cell}, line {frame.line} of its cell{inside}", 300))
@@ -45,6 +52,21 @@ def places(trace: Sequence[Frame], sources: Sources, vat: str | None = None) -> 
         if source is not None:
             blocks += quoted_lines(source_lines(source), frame.line)
     return tuple(blocks)
+
+
+def other_world(frame: Frame) -> str | None:
+    """Where a frame of another world is, in words; None for a frame of this one.
+
+    Its code is not here, and a vat of the same name is another vat.
+    """
+    found = _OTHER_WORLD.match(frame.part)
+    if found is None:
+        return None
+    *worlds, part = frame.part.split(", ")
+    if not part:
+        return f"in {worlds[0]}"
+    inside = f", in {frame.function}" if frame.function not in ("", "<module>") else ""
+    return f"{', '.join(worlds)}, vat {part}, line {frame.line} of its cell{inside}"
 
 
 def _cell(part: str, vat: str | None) -> str:

@@ -15,8 +15,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import locators
-from .dialects import DIALECTS, UNREAD, Dialect
+from .dialects import DIALECTS, UNREAD, Dialect, placed
 from .names import REMOTE
+from .routing import disconnected
 from .values import (
     UNDEFINED,
     Failure,
@@ -180,6 +181,8 @@ class Descriptors:
             return Ref(self._read_reference(conn, value))
         fields = tuple([self.read(conn, item) for item in value.fields])
         found = self._dialect(conn).plain(Record(value.label, fields))
+        if isinstance(found, Failure):
+            return placed(found, self._core.sessions.peer_of(conn))
         return UNDEFINED if found is UNREAD else found
 
     def _read_reference(self, conn: str, item: Record) -> str:
@@ -298,9 +301,9 @@ class Descriptors:
             self._core.sessions.within(conn, "answers", -1)
             self._core.cells.unuse(cell)
 
-    def end(self, conn: str, failure: Failure) -> None:
+    def end(self, conn: str, why: str) -> None:
         """Empty the tables of a session that has ended."""
-        core = self._core
+        core, failure = self._core, disconnected(why)
         for key in core.batch.below(f"x.{conn}."):
             self.drop_export(conn, int(key), core.batch.get(f"x.{conn}.{key}"))
         for key in core.batch.below(f"a.{conn}."):
@@ -314,7 +317,7 @@ class Descriptors:
             if name.startswith("c"):
                 self._broken(name, failure)
             else:
-                self._severed(name, failure)
+                self._severed(name, why)
 
     def _broken(self, cell: str, failure: Failure) -> None:
         row = self._core.cells.row(cell)
@@ -323,7 +326,7 @@ class Descriptors:
         else:
             self._core.cells.reject(cell, failure)
 
-    def _severed(self, name: str, failure: Failure) -> None:
+    def _severed(self, name: str, why: str) -> None:
         row = self._core.names.row(name)
         if row is None:
             return
@@ -331,7 +334,7 @@ class Descriptors:
             self._core.names.put(name, {**row, "conn": None, "pos": None})
         else:
             kept = {"held": row["held"], "known": row.get("known", False)}
-            self._core.names.put(name, {"kind": "dead", "why": failure.message, **kept})
+            self._core.names.put(name, {"kind": "dead", "why": why, **kept})
         self._core.names.touch(name)
 
 

@@ -29,6 +29,8 @@ _USER_RECORD = Symbol("user-record")
 _ERROR = Symbol("desc:error")
 _MYSTERY = Symbol("exn:fail:mystery")
 _LONGEST_MESSAGE = 10_000
+_LONGEST_PART = 200
+_SHORT = 12
 UNREAD = object()
 """What `plain` returns for a record that is no plain value."""
 
@@ -111,10 +113,28 @@ DIALECTS = {
 """The dialects by name."""
 
 
-def reason_of(value: Any) -> Any:
+def reason_of(value: Any, peer: str) -> Any:
     """What a promise is rejected with, for a reason that a peer gave: text and symbols become errors."""
     if isinstance(value, Symbol):
-        return Failure(value.name[:_LONGEST_MESSAGE], "RemoteError")
+        value = value.name
     if type(value) is str:
-        return Failure(value[:_LONGEST_MESSAGE], "RemoteError")
+        return placed(Failure(value[:_LONGEST_MESSAGE], "RemoteError"), peer)
     return value
+
+
+def placed(failure: Failure, peer: str) -> Failure:
+    """An error of a peer, whose frames say that they are of another world: its code is not here.
+
+    One without frames gets one that says so, with the line 0.
+    """
+    world = f"world {peer.rpartition('.')[0][:_SHORT]}, "
+    trace = failure.more.get("trace")
+    frames = [[f"{world}{part}"[:_LONGEST_PART], line, function] for part, line, function in _frames(trace)]
+    return Failure(failure.message, failure.name, {**failure.more, "trace": frames or [[world, 0, ""]]})
+
+
+def _frames(trace: Any) -> list[Any]:
+    known = type(trace) is list and all(
+        type(frame) is list and [type(item) for item in frame] == [str, int, str] for frame in trace
+    )
+    return trace if known else []

@@ -126,7 +126,9 @@ class _Operation:
             core.cells.lift(row[1])
         else:
             rejected = args[0] == BREAK
-            core.cells.settle(row[1], rejected, reason_of(value) if rejected else value)
+            core.cells.settle(
+                row[1], rejected, reason_of(value, core.sessions.peer_of(conn)) if rejected else value
+            )
         if result is not None:
             core.cells.settle(result, False, None)
 

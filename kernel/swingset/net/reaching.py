@@ -112,7 +112,8 @@ class Reaching:
         batch.drop(f"r.{conn}")
         if batch.get(f"d.{waiting[0]}") == conn:
             batch.drop(f"d.{waiting[0]}")
-        text = f"the peer could not be reached ({why}): nothing was sent, try again"
+        words = f"nothing was sent: the other world could not be reached ({why})"
+        text = f"{words}; it has to be open, and to listen"
         for wanted in waiting[1:]:
             self._core.cells.reject(wanted[3], Failure(text, "Disconnected", {"code": "unreachable"}))
 

@@ -86,12 +86,11 @@ class Routing:
     def _to_remote(self, name: str, args: list[Any], result: str | None) -> None:
         row = self._core.names.row(name)
         if row is None or row["kind"] == "dead":
-            why = row["why"] if row is not None else "it is gone"
-            self._core.cells.reject(result, disconnected(why))
+            self._core.cells.reject(result, broken(row["why"] if row is not None else "it is gone"))
         elif row["kind"] == "sturdy":
             raise Refused("a sturdyref takes no messages: enliven it first")
         elif row["kind"] == "far" and not self._core.sessions.is_live(row["conn"]):
-            self._core.cells.reject(result, disconnected("it is closed"))
+            self._core.cells.reject(result, broken("it is closed"))
         elif row.get("conn") is not None:
             self.send(row["conn"], Record(EXPORT, (row["pos"],)), args, result)
         else:
@@ -159,8 +158,15 @@ class Routing:
 
 def disconnected(why: str) -> Failure:
     """What a promise is rejected with whose peer is gone; whether the message arrived is unknown."""
-    return Failure(
-        f"the connection to the peer ended ({why}), so the outcome is unknown",
-        "Disconnected",
-        {"code": "disconnected"},
-    )
+    words = f"the connection to the other world has ended ({why})"
+    return _ended(f"{words}: the message was sent, and whether it was done is unknown")
+
+
+def broken(why: str) -> Failure:
+    """What a promise is rejected with whose message was for an object of a connection that has ended."""
+    words = f"the connection over which this object came has ended ({why})"
+    return _ended(f"nothing was sent: {words}; fetch it again, or ask the object that gave it")
+
+
+def _ended(words: str) -> Failure:
+    return Failure(words, "Disconnected", {"code": "disconnected"})

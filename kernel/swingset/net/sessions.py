@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from . import keys, locators, syrup
 from .dialects import DIALECTS, FREES, VERSION
 from .outside import Opening
-from .routing import disconnected
 from .values import Malformed, Record, Refused, Symbol
 
 if TYPE_CHECKING:
@@ -265,7 +264,7 @@ class Sessions:
             core.handoff.end(row["session"])
         for key in core.batch.below(f"h.{conn}."):
             core.batch.drop(f"h.{conn}.{key}")
-        core.descriptors.end(conn, disconnected(why))
+        core.descriptors.end(conn, why)
         if not kept:
             core.reaching.failed(conn, why)
         if row["key"] is not None:
