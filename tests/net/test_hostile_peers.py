@@ -278,7 +278,19 @@ LIMITED: list[tuple[Limits, str, Callable[[Talk], Any]]] = [
             for n in range(9)
         ],
     ),
+    (Limits(held=3), "3 wait", lambda peer: _waiting(peer, "op:listen", lambda n: (new_object(n), False))),
+    (Limits(held=3), "3 wait", lambda peer: _waiting(peer, "op:index", lambda n: (0, n))),
 ]
+
+
+def _waiting(peer: Talk, operation: str, more: Callable[[int], tuple[Any, ...]]) -> None:
+    """Have many wait for a promise that its holder never settles."""
+    peer.send("op:deliver", export(0), [symbol("fetch"), PAIR], 70, False)
+    peer.send("op:deliver", answer(70), [], 71, False)
+    peer.send("op:index", answer(71), 0, 72)
+    peer.network.run()
+    for number in range(100, 109):
+        peer.send(operation, answer(72), *more(number))
 
 
 @pytest.mark.parametrize(

@@ -497,3 +497,19 @@ def test_without_the_package_for_keys_the_extra_is_named(local: Any, monkeypatch
 def test_the_protocol_is_in_no_other_vat() -> None:
     """The image that ordinary vats start from does not have it."""
     assert not [name for name in library_sources() if name.startswith("swingset.net")]
+
+
+@pytest.mark.parametrize("row", ["{}", "[]", "1", "no JSON", '{"state": 5}'])
+def test_altered_rows_of_sessions_are_told(
+    alice: Side, bob: Side, row: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks at the peers of a file that somebody has changed gets words, and no fault of Python's."""
+    bob.world.net.fetch(alice.shared())
+    settle(alice, bob)
+    store = bob.world.kernel.store.vatstore
+    get = store.get
+    with monkeypatch.context() as altered:
+        altered.setattr(store, "get", lambda vat, key: row if key.startswith("net.s.") else get(vat, key))
+        with pytest.raises(KernelError, match="go back to a copy of the file"):
+            bob.world.net.peers()
+    assert len(bob.world.net.peers()) == 1

@@ -12,7 +12,7 @@ from . import syrup
 from .descriptors import ANSWER, BOOTSTRAP, EXPORT, IMPORT_OBJECT, IMPORT_PROMISE, position_in
 from .dialects import FREES, FREES_ONE, reason_of
 from .routing import BREAK, DELIVER, FULFILL, LISTEN
-from .sessions import ABORT, START
+from .sessions import ABORT, START, OverLimit
 from .values import Failure, Malformed, Record, Refused, Symbol, kind_of
 
 if TYPE_CHECKING:
@@ -108,10 +108,17 @@ class _Operation:
     def _tell(self, cell: str, resolver: Record) -> None:
         """Have a resolver of the peer told what a promise is settled with."""
         core, conn = self._core, self._conn
+        self._wait(cell)
         position = position_in(resolver)
         name = core.descriptors.imported(conn, position, resolver.label == IMPORT_PROMISE, listen=False)
         core.names.use(name)
         core.cells.add_sink(cell, ["tell", name, conn, position])
+
+    def _wait(self, cell: str) -> None:
+        """Raise `OverLimit` if as much waits for a promise as may."""
+        row, most = self._core.cells.row(cell), self._core.limits.held
+        if row is not None and len(row["sinks"]) >= most:
+            raise OverLimit(self._conn, f"{most} wait for the outcome of this promise, and no more may")
 
     def _resolve(self, position: int, args: list[Any], result: str | None) -> None:
         core, conn = self._core, self._conn
@@ -162,6 +169,7 @@ class _Operation:
             found = self._promise(target)
             if not found.startswith("c"):
                 raise Refused(f"op:{kind}: an object has no parts")
+            self._wait(found)
         except Refused as problem:
             core.cells.reject(cell, Failure(str(problem), "TypeError"))
             return

@@ -231,7 +231,7 @@ class _Home:
             if method in ("fetch", "follow"):
                 self._answer(result, False, '#"&0"', [value])
                 return
-        except (Refused, Cut, TypeError, ValueError) as problem:
+        except Exception as problem:
             answer = capdata.encode(Failure(str(problem), type(problem).__name__), lambda ref: ref.name)
             self._answer(result, True, *answer)
             return

@@ -278,8 +278,12 @@ class Networking:
         with self._opened.lock:
             if not self._line.has_vat():
                 return []
-            rows = Hub(_Tables(self._opened), _Nowhere(), _Nowhere()).peers()
-            return [Peer(**{name: row[name] for name in Peer.__dataclass_fields__}) for row in rows]
+            try:
+                rows = Hub(_Tables(self._opened), _Nowhere(), _Nowhere()).peers()
+                return [Peer(**{name: row[name] for name in Peer.__dataclass_fields__}) for row in rows]
+            except (LookupError, TypeError, ValueError, AttributeError):
+                words = "the rows of vat net are not what this library writes: go back to a copy of the file"
+                raise NetError(words) from None
 
     def events(self) -> list[dict[str, str]]:
         """What became of connections lately, oldest first: `event`, `connection`, `peer` and `why`.
