@@ -6,7 +6,8 @@
 // and nothing has to be built.
 //
 // The lesson lies beside this script. A copy without outputs goes into the folder that the user is in. A copy
-// that is there is opened as it is.
+// that is there is opened as it is. It is made only if the server says that there is none: after any other
+// failure, such as a server that does not answer, a copy of the user's may be there, and would be lost.
 
 (() => {
   /** @typedef {{ cell_type: string, source: string | string[], outputs?: unknown[],
@@ -19,6 +20,7 @@
   /** @typedef {{ specs: { kernelspecs: Record<string, { display_name: string, language: string }> } | null,
    *   ready: Promise<void> }} Specs */
   /** @typedef {{ commands: Commands, serviceManager: { contents: Contents, kernelspecs: Specs } }} App */
+  /** @typedef {(title: string, problem: unknown) => Promise<void>} Show */
   /** @typedef {Record<string, Record<string,
    *   { get: () => Promise<() => Record<string, unknown>>, loaded?: unknown }>>} Shared */
 
@@ -70,15 +72,30 @@
   }
 
   /**
+   * Whether a file is there. What is no answer to that is thrown.
+   * @param {Contents} contents @param {string} path
+   */
+  async function exists(contents, path) {
+    try {
+      await contents.get(path, { content: false });
+      return true;
+    } catch (problem) {
+      const { response } = /** @type {{ response?: { status: number } }} */ (problem);
+      if (response?.status === 404) {
+        return false;
+      }
+      throw problem;
+    }
+  }
+
+  /**
    * Open the copy of the lesson in a folder, which is made if it is not there.
    * @param {App} app @param {string} folder
    */
   async function open(app, folder) {
     const { contents, kernelspecs } = app.serviceManager;
     const path = folder ? `${folder}/${NAME}` : NAME;
-    try {
-      await contents.get(path, { content: false });
-    } catch {
+    if (!(await exists(contents, path))) {
       const [answer] = await Promise.all([fetch(HERE + NAME), kernelspecs.ready]);
       if (!answer.ok) {
         throw new Error(`the lesson is not at ${HERE}: install swingset-nb again`);
@@ -87,6 +104,19 @@
       await contents.save(path, { type: "notebook", format: "json", content });
     }
     return app.commands.execute("docmanager:open", { path, factory: "Notebook" });
+  }
+
+  /**
+   * Open the lesson, or show why that is not possible.
+   * @param {App} app @param {string} folder
+   */
+  async function begin(app, folder) {
+    try {
+      await open(app, folder);
+    } catch (problem) {
+      const show = /** @type {Show | undefined} */ (await token("@jupyterlab/apputils", "showErrorMessage"));
+      await show?.("The first lesson cannot be opened", problem);
+    }
   }
 
   /**
@@ -100,7 +130,7 @@
     app.commands.addCommand(COMMAND, {
       label: "First Lesson of Swingset",
       caption: "Open a copy of the quickstart in this folder",
-      execute: (/** @type {{ cwd?: string }} */ given) => open(app, given.cwd ?? files?.model.path ?? ""),
+      execute: (/** @type {{ cwd?: string }} */ given) => begin(app, given.cwd ?? files?.model.path ?? ""),
     });
     launcher?.add({ command: COMMAND, category: "Notebook", rank: 10, kernelIconUrl: `${HERE}logo.svg` });
     palette?.addItem({ command: COMMAND, category: "Help" });
