@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import tomllib
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -75,3 +77,13 @@ def test_packages_that_are_missing_are_told_with_what_they_are_for(
     assert lines[lines.index("NO ipywidgets is not installed") + 1] == "pip install ipywidgets"
     assert "-- pandas only for tables as data frames: pip install 'swingset-nb[pandas]'" in lines
     assert lines[-1].startswith("something does not work")
+
+
+def test_each_extra_is_looked_for() -> None:
+    """Every package of an extra for users has a line, with the `pip install` of its own extra."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    extras = {extra: found for extra, found in project["optional-dependencies"].items() if extra != "dev"}
+    wanted = {re.split(r"[\[>=]", package)[0]: extra for extra in extras for package in extras[extra]}
+    assert {name: use.partition("pip install ")[2] for name, use in health.OPTIONAL.items()} == {
+        name: f"'swingset-nb[{extra}]'" for name, extra in wanted.items()
+    }

@@ -50,15 +50,20 @@ def build_root_object():
     return Patient()
 """
 
-_OPTIONAL = {
+OPTIONAL = {
     "jupyterlab": "the notebook's page: pip install 'swingset-nb[lab]'",
+    "sidecar": "a panel beside the notebook: pip install 'swingset-nb[lab]'",
     "debugpy": "an editor's debugger on past messages: pip install 'swingset-nb[debug]'",
+    "cryptography": "worlds that speak to each other: pip install 'swingset-nb[net]'",
+    "websockets": "worlds that speak over a network: pip install 'swingset-nb[net]'",
     "pandas": "tables as data frames: pip install 'swingset-nb[pandas]'",
     "opentelemetry-sdk": "histories as spans: pip install 'swingset-nb[otel]'",
     "cryptography": "speaking to other worlds: pip install 'swingset-nb[net]'",
     "websockets": "speaking to other machines: pip install 'swingset-nb[net]'",
     "psycopg": "mirrors in PostgreSQL: pip install 'swingset-nb[postgres]'",
 }
+"""Each package of an extra for users: what it is for, and how to have it."""
+
 _PROGRAMS = {
     ("chromium", "chromium-browser"): "the tests that drive a browser: apt-get install chromium",
     ("node",): "the tests of the panels' JavaScript, and `make bench-peer`: install Node 20",
@@ -197,7 +202,7 @@ def _of_packages() -> Iterator[Finding]:
             yield Finding(name, "broken", "is not installed", f"pip install {name}")
         else:
             yield Finding(name, "good", found)
-    for name, use in _OPTIONAL.items():
+    for name, use in OPTIONAL.items():
         found = _installed(name)
         yield Finding(name, "missing", f"only for {use}") if found is None else Finding(name, "good", found)
 
