@@ -1,7 +1,8 @@
 """The pages pasted into a notebook as they stand: their vats as `%%vat` cells, their cells as cells.
 
 A real kernel runs them, in which nothing is bound but by `%swingset open` and by the page. What they show is
-compared in `test_docs`; here a cell has to fail where the page says so, and nowhere else.
+compared in `test_docs`; here a cell has to fail where the page says so, and nowhere else. Pages on what the
+variables of a notebook hold have to show the same here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,12 @@ QUICK = ("README", "promises", "world")
 
 WORKERS = {"values": "local", "market": "local"}
 """Pages that say so; one needs numpy and pandas, here those of the host, to prepare no engine."""
+
+SHOWN = ("gc", "explain", "notebook")
+"""Pages whose outputs are compared here too, because a notebook lets names go when their cell has ended."""
+
+_NOTICE = "will not come back after a restart: "
+"""How a line begins that a notebook adds, and a program does not."""
 
 _FAILS = re.compile(r"^\w*(Error|Fault|Query|Stopped): |: the upgrade was refused", re.MULTILINE)
 _LESS = [
@@ -54,3 +61,7 @@ def test_a_page_can_be_pasted_into_a_notebook(kernel: Kernel, page: Path) -> Non
         ran = kernel.run(cell)
         fails = after.language == "text" and _FAILS.search(after.text) is not None
         assert (ran.status == "error") == fails, f"{page.name}:{block.line}: {ran.traceback or ran.plain}"
+        if page.stem in SHOWN and block.language == "python" and after.language == "text":
+            lines = f"{ran.printed}\n{ran.plain}".splitlines()
+            told = [line for line in lines if line and not line.startswith(_NOTICE)]
+            assert told == after.text.splitlines(), f"{page.name}:{block.line}"
