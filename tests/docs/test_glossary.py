@@ -147,7 +147,7 @@ ORDINARY = {
         "outputs",
     ),
     *("pause", "record", "request", "restart", "return", "send", "state", "step", "store", "story", "undo"),
-    *("upgrade", "version"),
+    *("share", "fetch", "upgrade", "version"),
 }
 """Terms that say what the word says everywhere, so that a page may use them before it says more of them."""
 
