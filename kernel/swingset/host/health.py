@@ -54,8 +54,6 @@ OPTIONAL = {
     "jupyterlab": "the notebook's page: pip install 'swingset-nb[lab]'",
     "sidecar": "a panel beside the notebook: pip install 'swingset-nb[lab]'",
     "debugpy": "an editor's debugger on past messages: pip install 'swingset-nb[debug]'",
-    "cryptography": "worlds that speak to each other: pip install 'swingset-nb[net]'",
-    "websockets": "worlds that speak over a network: pip install 'swingset-nb[net]'",
     "pandas": "tables as data frames: pip install 'swingset-nb[pandas]'",
     "opentelemetry-sdk": "histories as spans: pip install 'swingset-nb[otel]'",
     "cryptography": "speaking to other worlds: pip install 'swingset-nb[net]'",
