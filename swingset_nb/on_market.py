@@ -53,6 +53,8 @@ def show_market(notebook: Notebook, given: argparse.Namespace) -> Shown:
         Table("waiting messages", columns, rows, "nothing waits", notes if rows else ()),
         Table("accounts", ["account", "can spend", "held"], accounts, "there is none", [paid]),
     ]
+    if rents := [[row.vat, row.account, row.bytes, row.owed] for row in market.rents()]:
+        parts.append(Table("rent", ["vat", "account", "bytes", "owed"], rents))
     if meters := world.controller.meters.all():
         parts.append(_meters(world, len(meters), ()))
     return Stack(parts)

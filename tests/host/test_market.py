@@ -223,6 +223,34 @@ def test_a_confined_vat_is_charged_for_what_it_spends(make_stage: MakeStage, wor
     assert market.account("ann").balance == 10**12 - 2 * (report.computrons or 0) - 2_000
 
 
+def test_a_vat_that_fills_the_disk_is_stopped_and_others_go_on(tmp_path: Path) -> None:
+    """Its messages are refused once its account is empty; a restart and a replay have the same accounts."""
+    path = tmp_path / "r.world"
+    with open_world(path, worker="local") as world:
+        world.market.open(fee=1 << 20)
+        world.market.open_account("ann", 2_000)
+        for name in ("hog", "other"):
+            world.create_vat(name, ((name, SHOP),))
+        world.vats.change_options("hog", {"account": "ann"})
+        results = [world.queue_to_root("hog", "sell", ["x" * 300]) or "" for _ in range(9)]
+        other = world.queue_to_root("other", "sell", ["y"])
+        world.run()
+        status = [world.status(result) for result in results]
+        assert status == sorted(status)
+        assert {*status} == {"fulfilled", "rejected"}
+        assert world.resolution(other or "") == "y"
+        wanted = world.market.accounts(), world.market.rents(), world.world.digest()
+    with open_world(path, worker="local") as again:
+        assert (again.market.accounts(), again.market.rents(), again.world.digest()) == wanted
+        assert swingset.replay(again).ok
+        assert swingset.replay(again, full=True).ok
+        again.market.credit("ann", 10_000)
+        last = again.queue_to_root("hog", "list")
+        again.run()
+        assert again.status(last or "") == "fulfilled"
+        assert audit_market(again.kernel.store) == []
+
+
 # Hostile clients: each line is a call of a facet, and the words with which it is refused
 
 REFUSED: dict[str, tuple[str, str, list[Any], str]] = {
@@ -322,7 +350,7 @@ def test_a_host_is_refused_with_words_too(robbed: Stage, case: str) -> None:
 
 
 TERMS: dict[str, tuple[dict[str, Any], str]] = {
-    "a term that is none": ({"fee": 1}, "no term"),
+    "a term that is none": ({"tax": 1}, "no term"),
     "a price that is none": ({"price": "third"}, "of a market wants"),
     "a reserve that is a float": ({"reserve": 0.5}, "of a market wants"),
     "a house that never runs": ({"reserve": 5, "slope": 0}, "would never run"),

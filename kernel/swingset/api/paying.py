@@ -1,7 +1,7 @@
 """The names of messages that bid for their turn, and of the accounts that pay."""
 
 from swingset.core.market_terms import Terms
-from swingset.host.controls.market import AccountRow, Market, MarketTotals
+from swingset.host.controls.market import AccountRow, Market, MarketTotals, RentRow
 from swingset.lens.present.market import BidRow, Orders
 from swingset.model.bids import Bid
 
@@ -12,5 +12,6 @@ __all__ = [
     "Market",
     "MarketTotals",
     "Orders",
+    "RentRow",
     "Terms",
 ]

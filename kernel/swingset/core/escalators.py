@@ -33,6 +33,7 @@ from collections.abc import Iterator, Set
 from dataclasses import replace
 from heapq import heappop, heappush
 
+from swingset.core import rent
 from swingset.core.accounts import MARKET, Accounts, is_amount
 from swingset.core.ladders import Entry, Ladders
 from swingset.core.market_terms import Terms, are_terms, terms_from_data
@@ -43,6 +44,7 @@ from swingset.core.store import KernelStore
 from swingset.model.bids import MOST_TIME, UNIT, Bid
 from swingset.model.messages import Event, QueuedEvent, Send, event_from_json, event_to_json
 from swingset.world.errors import DamagedRow
+from swingset.world.vats import VatRecord
 
 MOST_BETWEEN = 8
 """How many cranks run between two auctions, at most, while an offer waits."""
@@ -79,11 +81,6 @@ class Escalators:
         self._terms: Terms | None = None
         self._is_new = True
         store.queues.watched = self._watched
-
-    @property
-    def steps(self) -> int:
-        """How many entries of heaps were moved since the world was opened."""
-        return self._heads.steps + self._followers.steps
 
     def terms(self) -> Terms:
         """The terms of this market, which never change."""
@@ -134,8 +131,13 @@ class Escalators:
         """Look again where messages to a promise or an object go."""
         self._moved.append(kref)
 
+    def rented(self, vat: VatRecord, *, pays: bool) -> str | None:
+        """Settle the rent of a vat after a delivery; returns why its account cannot pay, or None."""
+        return rent.settle(self.accounts, self._store, self.terms(), self.tick(), vat, pays=pays)
+
     def ended(self, vat: str) -> None:
-        """Look again where messages to a vat go that was terminated."""
+        """Look again where messages to a vat go that was terminated, which owes nothing any more."""
+        self._store.devices.keep(self.accounts.device, f"rent.{vat}", None)
         for flow, waiting in self._flows.items():
             if flow[1] == vat:
                 self._watched.extend(waiting)

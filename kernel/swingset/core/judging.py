@@ -21,7 +21,7 @@ from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
 from swingset.model.messages import Event, Message, Notify, Send
 from swingset.model.refs import kref_type
-from swingset.model.reports import Fault
+from swingset.model.reports import DeliveryResult, Fault
 from swingset.model.states import Reason
 from swingset.world.gc import Dirt
 from swingset.world.vats import SUSPENDED, TERMINATED, VatRecord
@@ -48,7 +48,7 @@ class Judge(CrankParts):
         krefs: int = 0,
     ) -> CrankReport:
         """Carry out the consequences of a delivery for the vat itself; the caller handles the sender."""
-        result = delivered.result
+        result = self._rented(event, vat, delivered.result) if "account" in vat.options else delivered.result
         report = CrankReport(
             event, "delivered", vat.name, result.computrons, result.fault, result.console, number=number
         )
@@ -77,6 +77,17 @@ class Judge(CrankParts):
             # The delivery was rolled back, so the vat is not the decider of the result.
             self.reject(event.message, capdata.error("Error", words, code=reasons.TERMINATED))
         return report
+
+    def _rented(self, event: Event, vat: VatRecord, result: DeliveryResult) -> DeliveryResult:
+        """The same delivery once its vat has paid its rent; failed, if a message came that it cannot pay."""
+        market = self.store.market
+        if market is None or result.fault is not None:
+            return result
+        words = market.rented(vat, pays=isinstance(event, Send))
+        if words is None:
+            return result
+        self.warehouse.discard(vat.id)
+        return replace(result, fault=Fault(reasons.STORE_FULL, words))
 
     def housekeeping(self, vat: VatRecord, report: CrankReport) -> CrankReport:
         """Suspend a vat if a housekeeping delivery, which must not be skipped, failed by `report`."""

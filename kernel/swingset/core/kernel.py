@@ -182,6 +182,10 @@ class Kernel:
         found = host_options(name, options, changing=changing)
         if found.get("meter") is not None:
             self.metering.get(found["meter"])
+        if found.get("account") is not None:
+            if self.agenda.market is None:
+                raise KernelError(f"vat {name}: option account wants a market, and this world has none")
+            self.agenda.market.accounts.get(found["account"])
         return found
 
     def queue_options(self, name: str, options: dict[str, Any]) -> ChangeVatOptions:

@@ -25,7 +25,8 @@ class Terms:
 
     `reserve` is the least offer that runs. `price` is `first` (the own offer) or `second` (the best other).
     `refusal` says whether a message whose delivery fails is charged. `base`, `slope` and `cap` are those of
-    the house, and `opened` is the crank after which the market was opened.
+    the house, and `opened` is the crank after which the market was opened. `rent` is what a MiB of a vat's
+    store costs for 1,024 ticks, and `fee` what a MiB of its transcript costs once.
 
     Source:
         Ours.
@@ -38,6 +39,8 @@ class Terms:
     slope: int | str = 1
     cap: int | None = None
     opened: int = 0
+    rent: int = 0
+    fee: int = 0
 
     def house(self, tick: int) -> Bid:
         """The bid of a message that has none, born at a tick."""
@@ -60,10 +63,10 @@ class Terms:
 
 def are_terms(value: object) -> bool:
     """Whether stored data are the terms of a market."""
-    if not isinstance(value, list) or len(value) != 7:
+    if not isinstance(value, list) or len(value) != 9:
         return False
     slope, opened = value[4], value[6]
-    parts = dict(zip(_KNOWN, value, strict=False), slope=1)
+    parts = dict(zip(_KNOWN, [*value[:6], *value[7:]], strict=True), slope=1)
     sound = type(slope) is int and slope in MENU and is_amount(opened)
     return sound and all(fits(parts[name]) for name, (_, fits) in _WANTS.items())
 
@@ -91,13 +94,14 @@ def terms_of(given: dict[str, Any], opened: int) -> Terms:
 def terms_as_data(terms: Terms) -> list[Any]:
     """Terms as they are stored, with the slope in 1/1,024."""
     slope = slope_of(terms.slope)
-    return [terms.reserve, terms.price, terms.refusal, terms.base, slope, terms.cap, terms.opened]
+    house = [terms.base, slope, terms.cap]
+    return [terms.reserve, terms.price, terms.refusal, *house, terms.opened, terms.rent, terms.fee]
 
 
 def terms_from_data(data: list[Any]) -> Terms:
     """The terms that `terms_as_data` wrote."""
-    reserve, price, refusal, base, slope, cap, opened = data
-    return Terms(reserve, price, refusal, base, slope_as_given(slope), cap, opened)
+    reserve, price, refusal, base, slope, *rest = data
+    return Terms(reserve, price, refusal, base, slope_as_given(slope), *rest)
 
 
 def _is_whole(least: int) -> Callable[[Any], bool]:
@@ -111,6 +115,8 @@ _KNOWN: dict[str, Any] = {
     "base": 0,
     "slope": 1,
     "cap": None,
+    "rent": 0,
+    "fee": 0,
 }
 """The terms that there are, with what they are if nobody says."""
 
@@ -121,4 +127,6 @@ _WANTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "base": (f"units, an int from {-MOST:,} to {MOST:,}", _is_whole(-MOST)),
     "slope": (f"units a tick, {SLOPE_WANTS}", lambda value: slope_of(value) is not None),
     "cap": (f"units, an int from 0 to {MOST:,}, or None", lambda value: value is None or _is_whole(0)(value)),
+    "rent": (f"units, an int from 0 to {MOST:,}", _is_whole(0)),
+    "fee": (f"units, an int from 0 to {MOST:,}", _is_whole(0)),
 }

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final, get_args
 
 from swingset.core.errors import KernelError
+from swingset.model.bids import is_account_name
 from swingset.model.foreign import shown
 from swingset.model.limits import MOST_WRITE_BYTES
 from swingset.model.states import StarvationPolicy
@@ -44,7 +45,7 @@ SPELLINGS = {
 }
 """The options that a creator can set, with the kernel's names for them."""
 
-HOST_ONLY = ("console_bytes", "critical", "meter", "seconds")
+HOST_ONLY = ("account", "console_bytes", "critical", "meter", "seconds")
 """Options that only a host sets in this form; a creator needs a key, or a meter that it holds."""
 
 FOR_GOOD = ("enable_pipelining", "enable_disavow", "use_transcript")
@@ -82,6 +83,8 @@ def option_wants(name: str, value: object) -> str | None:
             return None if value in get_args(StarvationPolicy) else f'"{SUSPEND}" or "{TERMINATE}"'
         case "meter":
             return None if value is None or isinstance(value, str) else "None or the id of a meter"
+        case "account":
+            return None if value is None or is_account_name(value) else "None or the name of an account"
         case "seconds":
             fits = type(value) in (int, float) and 0 < value <= MOST_SECONDS  # type: ignore[operator]
             return None if value is None or fits else SECONDS_WANT

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Protocol
 
 from swingset.core.budget import MOST_WAITING, MOST_WAITING_BYTES, REFERENCE, SYSCALL, Budget
 from swingset.core.effects import Effects
 from swingset.core.options import option_wants
+from swingset.core.order import Market
 from swingset.core.panic import Panic
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
@@ -39,40 +39,6 @@ from swingset.world.queues import Queues
 from swingset.world.sources import Sources
 from swingset.world.vats import TERMINATED, Vats
 from swingset.world.vatstore import VatStore
-
-
-class Market(Protocol):
-    """What an order of the run-queue in which messages bid is told by the tables."""
-
-    def enqueued(self, event: QueuedEvent) -> QueuedEvent:
-        """The event as it is to be queued."""
-        ...
-
-    def rejoined(self, item: str) -> str:
-        """The stored text of a message that comes back from a promise, as it is to be queued."""
-        ...
-
-    def settled(self, kref: str) -> None:
-        """A promise was settled or follows another, or an object lost its owner."""
-        ...
-
-    def ended(self, vat: str) -> None:
-        """A vat was terminated."""
-        ...
-
-    def dropped(self, event: Event) -> None:
-        """An event was delivered or dropped."""
-        ...
-
-    def end(self) -> None:
-        """No crank is under way any more."""
-        ...
-
-    @property
-    def fuel(self) -> int | None:
-        """How many computrons the delivery of this crank may spend at most; None for no limit."""
-        ...
-
 
 PANIC = "panic"
 """The policy of a host's message whose rejection stops the kernel."""

@@ -74,7 +74,8 @@ class MarketDevice:
         if method == "terms":
             plain.arguments(args, method)
             terms = market.terms()
-            said = {"reserve": terms.reserve, "price": terms.price, "refusal": terms.refusal}
+            said: dict[str, Any] = {"rent": terms.rent, "fee": terms.fee}
+            said |= {"reserve": terms.reserve, "price": terms.price, "refusal": terms.refusal}
             return plain.write({**said, "base": terms.base, "slope": str(terms.slope), "cap": terms.cap})
         raise plain.no_method("the market", method, *_ROOT)
 

@@ -77,12 +77,14 @@ class Transcripts:
     def __init__(self, world: WorldFile) -> None:
         self._world = world
         self._pile = world.memory.pile("transcript", 7)
+        self.last = ""
+        """The text of the entry that was appended last."""
 
     def append(
         self, vat: str, incarnation: int, position: int, crank: int, prev_hash: str | None, entry: Any
     ) -> str:
         """Append an entry after `prev_hash` (None for the first entry); returns the new running hash."""
-        text = canonical(entry)
+        text = self.last = canonical(entry)
         digest = _hash(prev_hash, vat, incarnation, position, crank, text)
         row = (digest, prev_hash, vat, incarnation, position, crank, text)
         self._world.begin()

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from swingset.core import trading
+from swingset.core import rent, trading
 from swingset.core.accounts import Account
 from swingset.core.escalators import Escalators
 from swingset.core.market_terms import Terms
@@ -47,6 +47,20 @@ class MarketTotals:
     tick: int
 
 
+@dataclass(frozen=True)
+class RentRow:
+    """A vat that pays rent: the name of its account, the bytes that count, and the units that it owes.
+
+    Source:
+        Ours.
+    """
+
+    vat: str
+    account: str
+    bytes: int
+    owed: int
+
+
 class Market:
     """The market of an open world, as `controller.market`.
 
@@ -71,7 +85,9 @@ class Market:
         Args:
             terms: `reserve` (the least offer that runs, 0), `price` (`first` or `second`), `refusal`
                 (`charge` or `refund`: whether a message whose delivery fails is charged), and `base`, `slope`
-                and `cap` of the messages without a bid: 0, 1 and None.
+                and `cap` of the messages without a bid: 0, 1 and None. `rent` and `fee` are what a MiB of a
+                vat's store costs for 1,024 ticks, and a MiB of its transcript once, for vats with the option
+                `account`.
         Returns:
             The terms, which never change.
         Raises:
@@ -182,6 +198,27 @@ class Market:
         """
         with self._opened.lock:
             return [_row(account) for account in self._market().accounts.all()]
+
+    def rents(self) -> list[RentRow]:
+        """The vats that pay rent, by name, with what they store and owe as of their last delivery.
+
+        Example:
+            >>> opened = world.market.open(rent=1_000)
+            >>> account = world.market.open_account("ann", 100)
+            >>> world.vats.change_options("bank", {"account": "ann"})
+            >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
+            >>> report = world.run()
+            >>> [(row.vat, row.account, row.owed) for row in world.market.rents()]
+            [('bank', 'ann', 0)]
+        """
+        with self._opened.lock:
+            accounts, rows = self._market().accounts, []
+            for vat in self._opened.vats():
+                if isinstance(account := vat.options.get("account"), str):
+                    found = rent.owed(accounts, vat.id)
+                    kept = self._kernel.store.holdings.of(vat.id)
+                    rows.append(RentRow(vat.name, account, kept, 0 if found is None else found.units))
+            return sorted(rows, key=lambda row: row.vat)
 
     def facet(self, what: str, account: str | None = None) -> str:
         """The kref of a facet that can be given to a vat, which calls it with `D`; commits.
