@@ -425,7 +425,7 @@ def test_no_more_is_read_than_there_is_room_for(
     """What a peer sends while nothing is delivered waits at the peer, and arrives in order later."""
     theirs = bob.fetch(alice.shared("log"))
     settle(alice, bob)
-    monkeypatch.setattr("swingset.host.wires.wire_io.FULL", 3_000)
+    monkeypatch.setattr("swingset.host.wires.wire_inbox.FULL", 3_000)
     with_session(bob)
     answers = [E(theirs).add(f"{number}" + "x" * 500) for number in range(20)]
     bob.session.settle()

@@ -93,6 +93,8 @@ class Opened:
         """Whether the past is dropped as the retention asks for: not once its history was found damaged."""
         self.bounds: Bounds | None = None
         """Up to where nothing of the past has to go; None if that is not known."""
+        self.committing: list[Callable[[], None]] = []
+        """Called before each commit, for what has to be durable before it is; one that raises undoes it."""
         self.committed: list[Callable[[], None]] = []
         """Called after each commit that changed something."""
         self.moved: list[Callable[[], None]] = []
@@ -195,6 +197,8 @@ class Opened:
                 self._snapshot_long_spans()
                 for line in self._outcomes_to_log():
                     self.outputs.say(self.kernel.cranks.count, line)
+                for keep in self.committing:
+                    keep()
                 commit = self.world.commit(note)
             except BaseException:
                 self.outputs.drop()

@@ -262,7 +262,7 @@ class Networking:
             raise NetError("this is the location of a world, and of no object: it needs the part /s/...")
         with self._opened.lock:
             root = self._root()
-            handle = self._line.secrets().hide(found.swissnum)
+            handle = self._line.secrets().keep(found.swissnum)
             said = ["fetch", [locators.uri(found.locator), handle, len(found.swissnum)]]
             kref = self._kernel.queue_message(root, write(said))
             self._opened.keep("asked for an object of another world")

@@ -80,7 +80,7 @@ class WireDevice(Device):
         return self._secrets().random()
 
     def hide(self, call: DeviceCall, secret: bytes) -> str:  # noqa: ARG002
-        """Keep a swissnum of another world; returns a handle."""
+        """The handle of a swissnum of another world, by the mark that came in its place."""
         return self._secrets().hide(secret)
 
     def may_fetch(self, call: DeviceCall, digest: str, connection: str) -> bool:  # noqa: ARG002

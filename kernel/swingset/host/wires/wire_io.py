@@ -3,34 +3,38 @@
 One daemon thread with an event loop serves all worlds of a process. It never touches a world: what comes in
 waits in the `Inbox` until the world's own thread takes it, between two cells or runs. If the inbox is full,
 no more is read, and the other side has to wait; if a peer does not take what is sent to it, its connection
-is closed. So a peer can neither fill the memory nor block a cell.
+is is closed. So a peer can neither fill the memory nor block a cell.
+
+Nothing of a stranger comes into the inbox before its first message, which has to begin a session, and nothing
+further before the vat has begun it (`admit`). Few strangers may wait at the same time, few peers may be
+dialled at the same time, and sessions begin only so often. What is no message ends its connection here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from swingset.host.wires.wire_inbox import Inbox
 from swingset.host.wires.wire_secrets import Secrets
 from swingset.model.visible import one_line
-from swingset.net import locators
+from swingset.net import locators, syrup
 from swingset.net.framing import Framer, framer
 from swingset.net.limits import Limits
 from swingset.net.locators import Locator
-from swingset.net.values import Malformed
+from swingset.net.sessions import ABORT
+from swingset.net.values import Malformed, Record
 from swingset.netlayers.base import Link, Listening, NetlayerError
 from swingset.netlayers.finding import netlayer
 
 _T = TypeVar("_T")
-
-FULL = 8 << 20
-"""How many bytes may wait in the inbox of a world before no more is read."""
 
 MOST_UNSENT = 32 << 20
 """How many bytes may wait to be sent on one connection before it is closed."""
@@ -38,7 +42,19 @@ MOST_UNSENT = 32 << 20
 DIALLING = 20.0
 """How many seconds it may take to dial, the netlayer's greeting included."""
 
+MOST_DIALLED = 50
+"""How many peers may be dialled at the same time."""
+
+MOST_STRANGERS = 50
+"""How many connections from outside may be there whose sessions have not begun."""
+
+SILENT, SILENT_PROVED = 60.0, 600.0
+"""How many seconds who has dialled may take to begin a session; the second where it is proved who it is."""
+
 _RETRY = 0.01
+_AT_ONCE, _PER_SECOND = 50, 10.0
+_BEGINS = re.compile(rb"<(?:16'op:start-session|8'op:abort)[^>]")
+_SAYS = re.compile(rb"<[0-9]{1,2}'op:[a-z-]+")
 
 
 class _Thread:
@@ -65,57 +81,6 @@ class _Thread:
 _thread = _Thread()
 
 
-class Inbox:
-    """What came in and was not taken yet, as inputs of the service vat: a method and its arguments."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._inputs: deque[tuple[str, list[Any]]] = deque()
-        self._bytes = 0
-        self.arrived: Callable[[], None] = lambda: None
-        """Called on the thread of the sockets when something came."""
-
-    @property
-    def full(self) -> bool:
-        """Whether no more should be read."""
-        return self._bytes >= FULL
-
-    def __bool__(self) -> bool:
-        return bool(self._inputs)
-
-    def put(self, method: str, *args: Any) -> None:
-        """Add an input."""
-        with self._changed:
-            self._inputs.append((method, list(args)))
-            self._bytes += _size(args)
-            self._changed.notify_all()
-        self.arrived()
-
-    def take(self) -> tuple[str, list[Any]] | None:
-        """The oldest input, or None."""
-        with self._changed:
-            if not self._inputs:
-                return None
-            method, args = self._inputs.popleft()
-            self._bytes -= _size(args)
-            return method, args
-
-    def clear(self) -> None:
-        """Forget all inputs."""
-        with self._changed:
-            self._inputs.clear()
-            self._bytes = 0
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until there is an input; returns whether there is."""
-        with self._changed:
-            return self._changed.wait_for(lambda: bool(self._inputs), seconds)
-
-
-def _size(args: Any) -> int:
-    return 100 + sum(len(arg) for arg in args if isinstance(arg, bytes))
-
-
 @dataclass
 class _Connection:
     """One connection: what is to be sent on it, and the tasks that serve it."""
@@ -130,7 +95,27 @@ class _Connection:
     size: int = 0
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    announced: bool = False  # the vat knows of it
+    admitted: asyncio.Event = field(default_factory=asyncio.Event)
     ended: bool = False
+
+
+class _Turns:
+    """How often sessions may begin: some at once, then so many a second."""
+
+    def __init__(self) -> None:
+        self._left, self._at = float(_AT_ONCE), 0.0
+
+    async def mine(self) -> None:
+        """Wait for a turn."""
+        while True:
+            now = asyncio.get_running_loop().time()
+            self._left = min(float(_AT_ONCE), self._left + (now - self._at) * _PER_SECOND)
+            self._at = now
+            if self._left >= 1:
+                self._left -= 1
+                return
+            await asyncio.sleep((1 - self._left) / _PER_SECOND)
 
 
 @dataclass
@@ -145,6 +130,8 @@ class Wires:
     _starting: set[str] = field(default_factory=set)
     _leaving: set[asyncio.Task[None]] = field(default_factory=set)
     _accepted: int = 0
+    _turns: _Turns = field(default_factory=_Turns)
+    refused: Callable[[str, str], None] = lambda name, why: None  # noqa: ARG005
     life: str = ""
 
     @property
@@ -167,6 +154,10 @@ class Wires:
     def send(self, name: str, data: bytes | None) -> None:
         """Send a message, or close with None."""
         _thread.loop.call_soon_threadsafe(self._send, name, data)
+
+    def admit(self, name: str) -> None:
+        """The session of a connection has begun: read on."""
+        _thread.loop.call_soon_threadsafe(self._admit, name)
 
     def drop_all(self) -> None:
         """Close all connections, and forget what came over them."""
@@ -199,13 +190,21 @@ class Wires:
         return found
 
     def _accept(self, transport: str, link: Link) -> None:
-        if len(self._connections) >= Limits().sessions:
+        strangers = sum(
+            not each.outgoing and not each.admitted.is_set() for each in self._connections.values()
+        )
+        if len(self._connections) >= Limits().sessions or strangers >= MOST_STRANGERS:
             self._leave(link)
             return
         self._accepted += 1
         connection = _Connection(f"{self.life}-in{self._accepted}", False, locators.uri(self.here[transport]))
         self._connections[connection.name] = connection
         self._begin(connection, transport, link)
+
+    def _admit(self, name: str) -> None:
+        connection = self._connections.get(name)
+        if connection is not None:
+            connection.admitted.set()
 
     def _connect(self, name: str, locator: str) -> None:
         try:
@@ -221,6 +220,9 @@ class Wires:
             return
         if not isinstance(there, Locator):
             self.inbox.put("closed", name, "a locator was wanted")
+            return
+        if sum(each.link is None for each in self._connections.values()) >= MOST_DIALLED:
+            self.inbox.put("closed", name, f"{MOST_DIALLED} peers are being dialled already: try again later")
             return
         here = self.here.get(there.transport) or Locator(there.transport, self.secrets.designator)
         connection = _Connection(name, True, locators.uri(here), there)
@@ -241,30 +243,73 @@ class Wires:
     def _begin(self, connection: _Connection, transport: str, link: Link) -> None:
         connection.link = link
         connection.framing = framer(netlayer(transport).framing, Limits().message_bytes)
-        location = link.location
-        there = location or connection.wanted
-        expected = None if there is None else locators.uri(there)
-        about = (connection.outgoing, connection.here, expected, location is not None, link.dialect)
-        self.inbox.put("opened", connection.name, *about)
+        if connection.outgoing:
+            self._announce(connection, link)
         loop = asyncio.get_running_loop()
         for work in (self._read(connection), self._write(connection)):
             connection.tasks.append(loop.create_task(work))
 
+    def _announce(self, connection: _Connection, link: Link) -> None:
+        """Let the vat know of a connection."""
+        location = link.location
+        there = location or connection.wanted
+        expected = None if there is None else locators.uri(there)
+        about = (connection.outgoing, connection.here, expected, location is not None, link.dialect)
+        connection.announced = True
+        self.inbox.put("opened", connection.name, *about)
+
     async def _read(self, connection: _Connection) -> None:
-        assert connection.link is not None
-        assert connection.framing is not None
+        link = connection.link
+        assert link is not None
         why = "the other side has closed the connection"
         try:
-            while data := await connection.link.receive():
-                for message in connection.framing.feed(data):
-                    while self.inbox.full:
-                        await asyncio.sleep(_RETRY)
-                    self.inbox.put("received", connection.name, self.secrets.scrubbed(message))
+            messages = self._messages(connection, link)
+            first = await self._first(connection, link, messages)
+            if first is not None:
+                if not connection.outgoing:
+                    await self._turns.mine()
+                    await self._room()
+                    self._announce(connection, link)
+                self._deliver(connection, first)
+                await connection.admitted.wait()
+            async for message in messages:
+                await self._room()
+                if not _SAYS.match(message):
+                    raise Malformed("a message is a record whose label begins with op:")
+                self._deliver(connection, message)
         except Malformed as problem:
             why = f"what came is no message: {problem}"
+            await _abort(link, connection.framing, str(problem))
+        except TimeoutError:
+            why = "the other side has not begun a session in time"
         except OSError as problem:
             why = one_line(str(problem) or type(problem).__name__, 300)
         self._end(connection, why)
+
+    async def _messages(self, connection: _Connection, link: Link) -> AsyncIterator[bytes]:
+        framing = connection.framing
+        assert framing is not None
+        while data := await link.receive():
+            for message in framing.feed(data):
+                yield message
+
+    async def _first(
+        self, connection: _Connection, link: Link, messages: AsyncIterator[bytes]
+    ) -> bytes | None:
+        """The first message of a session, or None where there is none. A stranger's comes in time."""
+        limit = SILENT if link.location is None else SILENT_PROVED
+        async with asyncio.timeout(None if connection.outgoing else limit):
+            first = await anext(messages, None)
+        if first is not None and not _BEGINS.match(first):
+            raise Malformed("the session has not begun: op:start-session comes first")
+        return first
+
+    async def _room(self) -> None:
+        while self.inbox.full:
+            await asyncio.sleep(_RETRY)
+
+    def _deliver(self, connection: _Connection, message: bytes) -> None:
+        self.inbox.put("received", connection.name, self.secrets.scrubbed(message))
 
     async def _write(self, connection: _Connection) -> None:
         link, framing = connection.link, connection.framing
@@ -300,8 +345,12 @@ class Wires:
         if connection.ended:
             return
         connection.ended = True
-        if why is not None:
+        if not connection.admitted.is_set() and self.inbox.forget(connection.name):
+            connection.announced = connection.outgoing
+        if why is not None and (connection.announced or connection.outgoing):
             self.inbox.put("closed", connection.name, why)
+        elif why is not None:
+            self.refused(connection.name, why)
         self._connections.pop(connection.name, None)
         mine = asyncio.current_task()
         for task in connection.tasks:
@@ -324,6 +373,14 @@ class Wires:
             await listening.close()
         self.listening.clear()
         await self._drop_all()
+
+
+async def _abort(link: Link, framing: Framer | None, reason: str) -> None:
+    """Tell a peer why its connection ends, if it listens."""
+    if framing is not None:
+        with contextlib.suppress(OSError, TimeoutError):
+            said = syrup.write(Record(ABORT, (reason[:200],)))
+            await asyncio.wait_for(link.send(framing.frame(said)), 2.0)
 
 
 async def _closed(link: Link) -> None:

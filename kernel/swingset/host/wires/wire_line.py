@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import deque
+from collections import Counter, deque
 from typing import Any
 
 from swingset.host.base import policies
@@ -24,13 +24,18 @@ from swingset.host.base.starting import service_counter
 from swingset.host.controls.device_access import NET
 from swingset.host.controls.own_devices import DeviceCall, DeviceState, OwnDevices
 from swingset.host.wires.wire_device import NAME, OUT, WireDevice
-from swingset.host.wires.wire_io import Inbox, Wires
+from swingset.host.wires.wire_inbox import Inbox
+from swingset.host.wires.wire_io import Wires
 from swingset.host.wires.wire_secrets import Secrets
+from swingset.model.foreign import read_json
 from swingset.model.visible import one_line
 from swingset.world.vats import LIVE, TERMINATED
 
 AT_ONCE = 200
 """How many inputs are queued before the world runs."""
+
+FROM_ONE = 20
+"""How many inputs of one connection are: its session may end by the first."""
 
 _LOG = 100
 
@@ -50,6 +55,8 @@ class Line:
         self._stale = False
         self._sent = 0
         self._pumping = False
+        self._waiting: set[str] = set()  # connections whose sessions have not begun
+        self._begun: set[str] = set()
 
     @property
     def wires(self) -> Wires | None:
@@ -71,8 +78,9 @@ class Line:
     def begin(self) -> Wires:
         """Have the device, and a life of the wire."""
         if self._wires is None:
-            self._wires = Wires(self.secrets, self.inbox)
+            self._wires = Wires(self.secrets, self.inbox, refused=self._refused)
             self._device = WireDevice(self.secrets, self._wires.peer_of)
+            self._opened.committing.append(self._keep)
             self._opened.committed.append(self._flush)
             self._opened.moved.append(self._move)
             self._opened.starting.append(self._ready)
@@ -87,6 +95,8 @@ class Line:
         """Begin a life of the wire."""
         self._stale = False
         wires.drop_all()
+        self._waiting.clear()
+        self._begun.clear()
         wires.life, self._sent = secrets.token_hex(8), 0
         with self._kernel.request("visit-device", name=NAME):
             state = self._state()
@@ -143,13 +153,45 @@ class Line:
         return True
 
     def _take(self) -> int:
-        """Queue some of what came in; returns how much."""
-        for count in range(AT_ONCE):
-            taken = self.inbox.take()
-            if taken is None:
-                return count
-            self.tell(*taken)
-        return AT_ONCE
+        """Queue some of what came in; returns how much was taken.
+
+        What came over a connection whose session has ended is thrown away.
+        """
+        count: Counter[str] = Counter()
+        while count.total() < AT_ONCE and (taken := self.inbox.take()) is not None:
+            method, args = taken
+            name = str(args[0])
+            count[name] += 1
+            if method == "opened":
+                self._waiting.add(name)
+            gone = name in self._begun and self._session(name) is None
+            if method == "closed":
+                self._waiting.discard(name)
+                self._begun.discard(name)
+            if not gone:
+                self.tell(method, args)
+            if count[name] >= FROM_ONE:
+                break
+        return count.total()
+
+    def _session(self, connection: str) -> str | None:
+        return self._kernel.store.vatstore.get(self._kernel.vat(NET).id, f"net.s.{connection}")
+
+    def _admit(self, wires: Wires) -> None:
+        """Have read on from the connections whose sessions have begun."""
+        if not self._waiting or not self.has_vat():
+            return
+        for name in sorted(self._waiting):
+            row = self._session(name)
+            if row is not None and read_json(row).get("state") == "live":
+                self._waiting.discard(name)
+                self._begun.add(name)
+                wires.admit(name)
+
+    def _refused(self, connection: str, why: str) -> None:
+        """A stranger was sent away before the vat knew of it; on the thread of the sockets."""
+        said = {"event": "refused", "connection": connection, "peer": "", "why": one_line(why, 300)}
+        self.log.append(said)
 
     def _due(self) -> bool:
         return self._serves() and self._kernel.cranks.has_work(clean_up=False)
@@ -163,10 +205,18 @@ class Line:
         decided = self._kernel.store.promises.decided_by(self._kernel.vat(NET).id)
         return bool(self._wires.open and list(decided))
 
+    def _keep(self) -> None:
+        """Before a commit: what it has used of the secrets is in their file first."""
+        if self._secrets is not None:
+            self._secrets.save_changes()
+
     def _flush(self) -> None:
         """After a commit: send what it made true."""
         device, wires = self._device, self._wires
-        if device is None or wires is None or not device.wrote or self._stale:
+        if device is None or wires is None or self._stale:
+            return
+        self._admit(wires)
+        if not device.wrote:
             return
         device.wrote = False
         for key, said in self._written():

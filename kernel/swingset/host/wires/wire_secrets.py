@@ -1,8 +1,11 @@
 """What must neither be in a world nor go back in time with it: in a file beside it, for its owner alone.
 
-It has the lasting key of the world, the swissnums of other worlds that were fetched from, and for each digest
-that was shared whether it may still be used. A copy of the world without this file speaks as nobody, and
-opens nothing. A world in memory keeps all this in memory.
+It has the lasting key of the world, the swissnums of other worlds that were fetched from or came in messages,
+and for each digest that was shared whether it may still be used. A copy of the world without this file speaks
+as nobody, and opens nothing. A world in memory keeps all this in memory.
+
+What may be lost with an uncommitted crank is written at once before the commit. So the table of swissnums may
+have some that no message was delivered with; it is bounded.
 
 The file is JSON, of mode 0600, and is replaced as a whole. A file that others can read is refused.
 """
@@ -17,15 +20,24 @@ import os
 import secrets
 import stat
 import tempfile
+import threading
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.host.wires.keys import SIZE, Key, verify
+from swingset.host.wires.wire_scrub import sturdyrefs
 from swingset.model.foreign import Unreadable, read_json
+from swingset.net.values import Malformed
 from swingset.netlayers.streams import designator_of
 
 SUFFIX = ".secrets"
+MOST_STURDYREFS = 200
+"""How many sturdyrefs a message that comes in may have."""
+
+MOST_FOREIGN = 20_000
+"""How many swissnums of other worlds may be kept before no message with further ones is taken."""
+
 _VERSION = 1
 
 
@@ -81,6 +93,8 @@ class Secrets:
     key: Key
     shares: dict[str, Share] = field(default_factory=dict)
     foreign: dict[str, bytes] = field(default_factory=dict)
+    changed: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def of(cls, world: str | None) -> Secrets:
@@ -115,15 +129,23 @@ class Secrets:
         foreign = {str(handle): base64.b64decode(text) for handle, text in said["foreign"].items()}
         return cls(path, Key(secret), {each.digest: each for each in shares}, foreign)
 
+    def save_changes(self) -> None:
+        """Write the file if something was kept or used since it was written."""
+        if self.changed:
+            self.save()
+
     def save(self) -> None:
         """Write the file, as a whole."""
+        self.changed = False
         if self.path is None:
             return
+        with self._lock:
+            foreign = dict(self.foreign)
         said = {
             "version": _VERSION,
             "key": base64.b64encode(self.key.secret()).decode(),
             "shares": [asdict(share) for share in self.shares.values()],
-            "foreign": {name: base64.b64encode(data).decode() for name, data in self.foreign.items()},
+            "foreign": {name: base64.b64encode(data).decode() for name, data in foreign.items()},
         }
         folder = os.path.dirname(os.path.abspath(self.path))
         number, name = tempfile.mkstemp(prefix=".swingset-", dir=folder)  # it is made with mode 0600
@@ -182,34 +204,62 @@ class Secrets:
         if share is None or share.state(now) != "open":
             return False
         share.uses, share.last_use, share.last_user = share.uses + 1, now, peer
-        self.save()
+        self.changed = True
         return True
 
-    def hide(self, secret: bytes) -> str:
+    def keep(self, secret: bytes) -> str:
         """Keep a swissnum of another world; returns its handle, the same for the same swissnum."""
-        handle = "s" + hashlib.sha256(b"handle" + self.key.secret() + secret).hexdigest()[:32]
+        handle = _handle(self._mark(secret, _LEAST))
         if handle not in self.foreign:
-            self.foreign[handle] = secret
-            self.save()
+            with self._lock:
+                self.foreign[handle] = secret
+            self.changed = True
         return handle
 
-    def scrubbed(self, data: bytes) -> bytes:
-        """A message that came in, without the swissnums of this world that it has.
+    def hide(self, mark: bytes) -> str:
+        """The handle of a swissnum in whose place a mark came; one that came as it is, is kept."""
+        handle = _handle(mark)
+        return handle if len(mark) >= _LEAST and handle in self.foreign else self.keep(mark)
 
-        Each is replaced by its SHA-256, which has the same length. What already is the digest of a swissnum
-        is replaced by a hash of its own, so a digest opens nothing.
+    def _mark(self, secret: bytes, size: int) -> bytes:
+        return hashlib.shake_256(b"handle" + self.key.secret() + secret).digest(size)
+
+    def scrubbed(self, data: bytes) -> bytes:
+        """A message that came in, without the swissnums that it has.
+
+        In a sturdyref, a mark of the same length takes its place, from which nobody learns it; one that is
+        shorter than 16 bytes, and so no secret, stays. Elsewhere, a swissnum of this world is replaced by its
+        SHA-256, which has the same length. What already is the digest of a swissnum is replaced by a hash of
+        its own, so a digest opens nothing. Raises `Malformed` for more sturdyrefs than a message may have.
         """
-        at = data.find(_HEAD)
+        out = bytearray(data)
+        for count, (begin, end) in enumerate(sturdyrefs(data)):
+            if count >= MOST_STURDYREFS:
+                raise Malformed(f"a message has at most {MOST_STURDYREFS} sturdyrefs")
+            if len(self.foreign) >= MOST_FOREIGN:
+                raise Malformed(
+                    f"{MOST_FOREIGN} references of other worlds are kept here, and no more may be"
+                )
+            if end - begin >= _LEAST:
+                self.keep(data[begin:end])
+                out[begin:end] = self._mark(data[begin:end], end - begin)
+        at = out.find(_HEAD)
         while at >= 0:
             start = at + len(_HEAD)
-            found = data[start : start + SIZE]
+            found = bytes(out[start : start + SIZE])
             if len(found) == SIZE:
                 digest = hashlib.sha256(found)
                 if digest.hexdigest() in self.shares or found.hex() in self.shares:
-                    data = data[:start] + digest.digest() + data[start + SIZE :]
-            at = data.find(_HEAD, start)
-        return data
+                    out[start : start + SIZE] = digest.digest()
+            at = out.find(_HEAD, start)
+        return bytes(out)
 
 
 _HEAD = b"32:"
 """How Syrup begins a string of 32 bytes, which all swissnums of this library are."""
+
+_LEAST = 16
+
+
+def _handle(mark: bytes) -> str:
+    return f"s{mark[:_LEAST].hex()}"

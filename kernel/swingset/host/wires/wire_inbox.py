@@ -1,0 +1,77 @@
+"""The inbox of a world's wire: what came in, until the world's own thread takes it.
+
+It is bounded: while it is full, nothing more is read and no further session begins, so the other sides have
+to wait. What a session has said that never began is forgotten with its connection.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+FULL = 8 << 20
+"""How many bytes may wait in the inbox of a world before no more is read."""
+
+MOST_INPUTS = 2_000
+"""How many inputs may."""
+
+
+class Inbox:
+    """What came in and was not taken yet, as inputs of the service vat: a method and its arguments."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inputs: deque[tuple[str, list[Any]]] = deque()
+        self._bytes = 0
+        self.arrived: Callable[[], None] = lambda: None
+        """Called on the thread of the sockets when something came."""
+
+    @property
+    def full(self) -> bool:
+        """Whether no more should be read."""
+        return self._bytes >= FULL or len(self._inputs) >= MOST_INPUTS
+
+    def __bool__(self) -> bool:
+        return bool(self._inputs)
+
+    def put(self, method: str, *args: Any) -> None:
+        """Add an input, whose first argument is the name of its connection."""
+        with self._changed:
+            self._inputs.append((method, list(args)))
+            self._bytes += _size(args)
+            self._changed.notify_all()
+        self.arrived()
+
+    def take(self) -> tuple[str, list[Any]] | None:
+        """The oldest input, or None."""
+        with self._changed:
+            if not self._inputs:
+                return None
+            method, args = self._inputs.popleft()
+            self._bytes -= _size(args)
+            return method, args
+
+    def forget(self, connection: str) -> bool:
+        """Forget a connection whose session has not begun; returns whether none of it was taken."""
+        with self._changed:
+            mine = [each for each in self._inputs if each[1][0] == connection]
+            self._inputs = deque(each for each in self._inputs if each[1][0] != connection)
+            self._bytes -= sum(_size(args) for _, args in mine)
+            return any(method == "opened" for method, _ in mine)
+
+    def clear(self) -> None:
+        """Forget all inputs."""
+        with self._changed:
+            self._inputs.clear()
+            self._bytes = 0
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until there is an input; returns whether there is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: bool(self._inputs), seconds)
+
+
+def _size(args: Any) -> int:
+    return 100 + sum(len(arg) for arg in args if isinstance(arg, bytes))
