@@ -41,8 +41,11 @@ class Hub:
     def _core(self) -> Core:
         return Core(self._store, self._wire, self._local, self._limits)
 
-    def _input(self, apply: Callable[[Core], None]) -> None:
-        """Apply an input; a session that it takes past its limits is aborted first."""
+    def _input(self, apply: Callable[[Core], None], source: str | None = None) -> None:
+        """Apply an input; a session that it takes past its limits is aborted first.
+
+        If that is the session of its own connection, `source`, nothing of the input is left to apply.
+        """
         for _ in range(_MOST_ABORTED):
             core = self._core()
             try:
@@ -51,6 +54,8 @@ class Hub:
                 return
             except OverLimit as problem:
                 self._abort(problem.conn, str(problem))
+                if problem.conn == source:
+                    return
 
     def _of_kernel(self, apply: Callable[[Core], None], otherwise: Callable[[Core], None]) -> None:
         """Apply an input of the kernel, which never stops the others.
@@ -100,7 +105,7 @@ class Hub:
                 # A fault of this side is no reason to let a peer stop the others: its session alone ends.
                 raise OverLimit(connection, f"this side failed: {type(fault).__name__}") from fault
 
-        self._input(known)
+        self._input(known, connection)
 
     def closed(self, connection: str, why: str) -> None:
         """A connection has ended, or could not be made."""
