@@ -37,6 +37,8 @@ _HIT: dict[Reason, str] = {
 
 _VAT = re.compile(r"vat ([A-Za-z0-9._-]{1,199}): ", re.ASCII)
 
+_BID = re.compile(r"the allowance of its bid: bid with more, such as (allowance=[0-9_]{1,20});", re.ASCII)
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for limits to a parser."""
@@ -84,7 +86,11 @@ def shown(name: str, limits: Limits) -> str:
 
 def advice(controller: Controller, error: BaseException) -> Iterator[str]:
     """What to type after a delivery that hit a limit; the vat is named in the kernel's message."""
-    vat = _VAT.match(str(getattr(error, "remote_message", "")))
+    words = str(getattr(error, "remote_message", ""))
+    if (better := _BID.search(words)) is not None:
+        yield f"send the message again with `{better[1]}` in its bid; the limit of the vat is not what stopped it"
+        return
+    vat = _VAT.match(words)
     name = _HIT.get(getattr(error, "code", None) or "")  # type: ignore[arg-type]
     if vat is not None and name is not None:
         try:

@@ -16,14 +16,15 @@ import pytest
 from tests.docs.test_docs import PAGES, Fence, fences
 from tests.notebook.kernels import Kernel
 
-QUICK = ("README", "promises", "world")
+QUICK = ("README", "promises", "world", "market")
 """The pages that run each time: a few, with each way to begin and a world that is closed and opened again."""
 
-WORKERS = {"values": "local", "market": "local"}
+WORKERS = {"values": "local"}
 """Pages that say so; one needs numpy and pandas, here those of the host, to prepare no engine."""
 
-SHOWN = ("gc", "explain", "notebook")
-"""Pages whose outputs are compared here too, because a notebook lets names go when their cell has ended."""
+SHOWN = ("gc", "explain", "notebook", "market")
+"""Pages whose outputs are compared here too: a notebook lets names go when their cell has ended, and confined
+vats count computrons."""
 
 _NOTICE = "will not come back after a restart: "
 """How a line begins that a notebook adds, and a program does not."""

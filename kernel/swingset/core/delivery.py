@@ -58,7 +58,7 @@ class Deliverer:
         consequences, and `Overtaken` if the crank has to run again because of what ran ahead.
         """
         handler, limits = DeliverySyscalls(self._store, vat.id, self._devices), limits_of(vat)
-        market = self._store.market
+        market, of_vat = self._store.market, limits
         if market is not None and (fuel := market.fuel) is not None:
             limits = replace(limits, computrons=min(fuel, limits.computrons or fuel))
         own = limits
@@ -79,6 +79,8 @@ class Deliverer:
         self._ahead.note(vat.id, result.computrons)
         if limits is not own:
             result = _paid(result, limits)
+        if market is not None and result.fault is not None:
+            result = _allowed(result, result.fault, market.stopped(of_vat.computrons))
         if handler.over is not None:
             result = _with(result, handler.over)
         if handler.illegal is not None:
@@ -130,6 +132,13 @@ def _paid(result: DeliveryResult, limits: Limits) -> DeliveryResult:
     if not stopped:
         return result
     return DeliveryResult(Fault(reasons.METER_EXHAUSTED, "its meters hold no more"), most)
+
+
+def _allowed(result: DeliveryResult, fault: Fault, words: str | None) -> DeliveryResult:
+    """The same delivery, with the words of a market if it used up the allowance of its bid."""
+    if words is None or fault.code != reasons.OUT_OF_COMPUTRONS:
+        return result
+    return replace(result, fault=replace(fault, message=words))
 
 
 def _with(result: DeliveryResult, fault: Fault) -> DeliveryResult:

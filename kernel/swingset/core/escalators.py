@@ -37,7 +37,7 @@ from swingset.core import rent
 from swingset.core.accounts import MARKET, Accounts, is_amount
 from swingset.core.ladders import Entry, Ladders
 from swingset.core.market_terms import Terms, are_terms, terms_from_data
-from swingset.core.offers import Chosen, Due, extra_of, used_of
+from swingset.core.offers import Chosen, Due, extra_of, over_allowance, used_of
 from swingset.core.report import CrankReport
 from swingset.core.routing import vat_of
 from swingset.core.store import KernelStore
@@ -393,6 +393,13 @@ class Escalators:
     def fuel(self) -> int | None:
         """How many computrons the delivery may spend at most, None for no more limit than the vat's own."""
         return None if self.due is None else self.due.bid.allowance
+
+    def stopped(self, most: int | None) -> str | None:
+        """What to say of a delivery that used up its allowance; None if the limit of its vat is `most`."""
+        fuel = self.fuel
+        if self.due is None or fuel is None or (most is not None and most <= fuel):
+            return None
+        return over_allowance(self.due, self.terms().refusal, most)
 
     def settle(self, report: CrankReport) -> None:
         """End the crank of an event: charge what its message has used."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from swingset.core.report import CrankReport
-from swingset.model.bids import UNIT, Bid
+from swingset.model.bids import MOST, UNIT, Bid
 
 
 class Chosen(NamedTuple):
@@ -30,6 +30,21 @@ class Due(NamedTuple):
     price: int
     extra: int
     held: int
+
+
+def over_allowance(due: Due, refusal: str, most: int | None) -> str:
+    """Why a delivery was stopped by the allowance of its bid, who paid, and what to bid instead.
+
+    `refusal` is the market's, and `most` the limit of the vat. The words are those of the crank's record, so
+    they follow from the bid alone.
+    """
+    allowance, account = due.bid.allowance or 0, due.bid.account
+    better = min(4 * allowance, most or MOST, MOST)
+    charged = due.price * allowance if refusal == "charge" else 0
+    return (
+        f"the delivery used up its computrons ({allowance:,}), the allowance of its bid: bid with more, such as"
+        f" allowance={better:_}; account {account} was charged {f'{charged:,}' if charged else 'nothing'}"
+    )
 
 
 def extra_of(bid: Bid, offer: int, own: int) -> int:

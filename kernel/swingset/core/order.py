@@ -47,3 +47,7 @@ class Market(Protocol):
     def fuel(self) -> int | None:
         """How many computrons the delivery of this crank may spend at most; None for no limit."""
         ...
+
+    def stopped(self, most: int | None) -> str | None:
+        """What to say of a delivery that spent all of that, in a vat that may spend `most`."""
+        ...
