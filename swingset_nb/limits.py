@@ -88,7 +88,7 @@ def advice(controller: Controller, error: BaseException) -> Iterator[str]:
     """What to type after a delivery that hit a limit; the vat is named in the kernel's message."""
     words = str(getattr(error, "remote_message", ""))
     if (better := _BID.search(words)) is not None:
-        yield f"send the message again with `{better[1]}` in its bid; the limit of the vat is not what stopped it"
+        yield f"send it again with `{better[1]}` in its bid; the limit of the vat is not what stopped it"
         return
     vat = _VAT.match(words)
     name = _HIT.get(getattr(error, "code", None) or "")  # type: ignore[arg-type]

@@ -72,7 +72,10 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
 
 def _tell_queue(notebook: Notebook, world: OpenWorld, lines: list[str], hints: list[str]) -> None:
     """Tell why events wait: a panic, an interrupt, a pause."""
-    queue = world.controller.queue
+    queue, market = world.controller.queue, world.controller.market
+    if market.is_open:
+        accounts = plural(len(market.accounts()), "account")
+        lines.append(f"a market is open, with {accounts}: `%swingset market` shows who bids and who pays")
     if queue.panic is not None:
         lines.append(f"stopped for good: {queue.panic}")
         hints.append("`%swingset go-back NAME` goes back to a checkpoint before that")

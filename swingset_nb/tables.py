@@ -51,11 +51,17 @@ def storage_table(found: Storage) -> Table:
 def queue_table(lens: Lens, *, paused: bool) -> Table:
     """The waiting events as a table."""
     columns = ["", "event", "target", "from", "result", "where"]
-    rows = [
+    queue = lens.queue()
+    rows: list[list[object]] = [
         [str(number), _what(row), row.target, row.sender, row.result, row.where]
-        for number, row in enumerate(lens.queue(), 1)
+        for number, row in enumerate(queue, 1)
     ]
-    notes = ("paused: `%swingset step` or `%swingset run`",) if paused else ()
+    notes = ["paused: `%swingset step` or `%swingset run`"] if paused else []
+    if any(row.offer is not None for row in queue):
+        columns += ["offer", "account"]
+        for shown, row in zip(rows, queue, strict=True):
+            shown += [row.offer, None if row.offer is None else row.account or "the house"]
+        notes.append("the order if nothing else comes: `%swingset market` shows the bids and who pays")
     return Table("run-queue", columns, rows, "empty, nothing is waiting", notes)
 
 

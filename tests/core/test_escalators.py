@@ -5,6 +5,7 @@ Random schedules are checked against plain statements about them, and not agains
 
 from __future__ import annotations
 
+import random
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from swingset.core.errors import KernelError
 from swingset.core.escalators import MOST_BETWEEN, Escalators
 from swingset.core.ladders import Ladders
 from swingset.core.report import CrankReport
-from swingset.lens.present.market import orders
+from swingset.lens.present.market import in_turn, orders
 from swingset.lens.state.accounts import audit_market
 from swingset.lens.state.audit import audit
 from swingset.model.bids import MENU, UNIT, Bid
@@ -433,3 +434,23 @@ def test_a_report_of_an_auction_is_like_any_other() -> None:
     assert report is not None
     assert isinstance(report.event, Send)
     assert report.event.bid == Bid("ann", 9, 0, 50, 1, report.number - 1)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_views_say_in_which_order_a_queue_runs(seed: int) -> None:
+    """Messages that bid, delays, followers and notifications run in the order that was shown beforehand."""
+    chance = random.Random(seed)
+    world = Traded(terms={"reserve": (reserve := chance.choice([0, 3])), "base": reserve})
+    world.account("free", None)
+    for _ in range(30):
+        vat = chance.choice("ABC")
+        if (what := chance.random()) < 0.3:
+            world.plain(vat, chance.choice(["A", "B", None]))
+        elif what < 0.5:
+            with atomic(world.kernel):
+                world.raw.store.enqueue(Notify(world.raw.ids[vat], _settled(world)))
+        else:
+            bid = {"base": chance.randrange(-40, 40), "slope": chance.choice([1, 2, "1/4"])}
+            world.offer(vat, "free", **bid, cap=chance.choice([None, 60]))
+    shown = [one.seq for one in in_turn(world.raw.store, world.raw.store.queues.all())]
+    assert world.run() == shown

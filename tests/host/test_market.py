@@ -220,6 +220,11 @@ def test_a_confined_vat_is_charged_for_what_it_spends(make_stage: MakeStage, wor
     short = market.send("shop", "burn", [10**6], account="ann", base=2, slope=0, cap=3, allowance=1_000)
     stage.controller.run()
     assert stage.controller.status(short or "") == "rejected"
+    faults = [getattr(record, "fault", None) for record in stage.controller.history.records()]
+    assert [fault.message for fault in faults if fault is not None] == [
+        "the delivery used up its computrons (1,000), the allowance of its bid: bid with more, such as"
+        " allowance=4_000; account ann was charged 2,000"
+    ]
     assert market.account("ann").balance == 10**12 - 2 * (report.computrons or 0) - 2_000
 
 
@@ -249,6 +254,22 @@ def test_a_vat_that_fills_the_disk_is_stopped_and_others_go_on(tmp_path: Path) -
         again.run()
         assert again.status(last or "") == "fulfilled"
         assert audit_market(again.kernel.store) == []
+
+
+def test_a_bid_without_an_allowance_runs_in_a_confined_vat(make_stage: MakeStage) -> None:
+    """The allowance that nobody named is enough for a plain message, and a market that refunds says so."""
+    stage = make_stage("wasm")
+    market = stage.controller.market
+    market.open(refusal="refund")
+    market.open_account("ann", 10**12)
+    stage.define("shop", SHOP)
+    plain = market.send("shop", "sell", ["x"], account="ann", base=2, slope=0, cap=3)
+    market.send("shop", "burn", [10**6], account="ann", base=2, slope=0, cap=3, allowance=1_000)
+    stage.controller.run()
+    assert stage.controller.resolution(plain or "") == "x"
+    (fault,) = filter(None, (getattr(each, "fault", None) for each in stage.controller.history.records()))
+    assert fault.message.endswith("account ann was charged nothing")
+    assert swingset.replay(stage.controller).ok
 
 
 # Hostile clients: each line is a call of a facet, and the words with which it is refused

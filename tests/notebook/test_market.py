@@ -59,3 +59,31 @@ def test_the_command_shows_offers_accounts_and_meters(opened: Kernel) -> None:
     ]
     assert opened.run("controller.market.account('ann').held").plain == "90000000"
     assert "└ m2" in shown.plain
+
+
+def test_the_views_of_the_queue_follow_the_market(kernel: Kernel) -> None:
+    """The queue and the picture number what waits in the order in which it runs, with what is offered."""
+    kernel.run("%swingset close")
+    kernel.run("%swingset open order.world --worker local")
+    for vat in ("shop", "other"):
+        kernel.run(SHOP.replace("%%vat shop", f"%%vat {vat}"))
+    kernel.run("import swingset_nb\ncontroller = swingset_nb.session().controller\ncontroller.market.open()")
+    kernel.run("bob = controller.market.open_account('bob', 10**12)\ncontroller.queue.pause()")
+    kernel.run(
+        "for vat, base in (('shop', 7), ('shop', 3), ('other', 50)):\n"
+        "    kref = controller.market.send(vat, 'sell', ['y'], account='bob', base=base, cap=90)"
+    )
+    shown = kernel.run("%swingset queue").plain.splitlines()
+    rows = [line.split() for line in shown if " sell() " in line]
+    assert [(row[0], row[2], *row[-2:]) for row in rows] == [
+        ("1", "other", "50", "bob"),
+        ("2", "shop", "7", "bob"),
+        ("3", "shop", "3", "bob"),
+    ]
+    assert "the order if nothing else comes" in shown[-1]
+    picture = kernel.run("%swingset picture").plain
+    assert "waiting 1: sell() offers 50 for other" in picture
+    assert "waiting 2: sell() offers 7 for shop" in picture
+    assert "a market is open, with 1 account: `%swingset market` shows" in kernel.run("%swingset").plain
+    ran = kernel.run("controller.queue.unpause()\n[ran.vat for ran in controller.run().reports][:3]")
+    assert ran.plain == "['other', 'shop', 'shop']"

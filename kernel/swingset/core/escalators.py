@@ -98,6 +98,11 @@ class Escalators:
         jumped, between = self.accounts.load("clock", _is_clock) or (0, 0)
         return jumped, between
 
+    @property
+    def between(self) -> int:
+        """How many cranks ran since the last auction."""
+        return self._clock()[1]
+
     # What waits
 
     def enqueued(self, event: QueuedEvent) -> QueuedEvent:

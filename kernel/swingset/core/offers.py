@@ -42,8 +42,8 @@ def over_allowance(due: Due, refusal: str, most: int | None) -> str:
     better = min(4 * allowance, most or MOST, MOST)
     charged = due.price * allowance if refusal == "charge" else 0
     return (
-        f"the delivery used up its computrons ({allowance:,}), the allowance of its bid: bid with more, such as"
-        f" allowance={better:_}; account {account} was charged {f'{charged:,}' if charged else 'nothing'}"
+        f"the delivery used up its computrons ({allowance:,}), the allowance of its bid: bid with more, such"
+        f" as allowance={better:_}; account {account} was charged {f'{charged:,}' if charged else 'nothing'}"
     )
 
 

@@ -190,6 +190,7 @@ def _cut(boxes: dict[str, Box]) -> dict[str, tuple[str, int]]:
 def _queued(number: int, row: QueueRow) -> Queued:
     where = "" if row.where == "run-queue" else f" [{row.where}]"
     what = row.summary if row.kind == "send" else f"{row.kind} {row.summary}"
+    what += "" if row.offer is None else f" offers {row.offer:,}"
     return Queued(number, one_line(f"{what}{where}", 40), one_line(row.target, 40))
 
 

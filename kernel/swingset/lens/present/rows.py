@@ -44,7 +44,8 @@ class VatRow:
 class QueueRow:
     """One event that waits. `where` is run-queue, the promise that it waits for, or the suspended vat.
 
-    `summary` says in a few words what it does, such as `deposit()`.
+    `summary` says in a few words what it does, such as `deposit()`. In a market `offer` is what a message of
+    the run-queue offers at this moment, and `account` the one that pays, None for the house.
     """
 
     position: int
@@ -54,6 +55,8 @@ class QueueRow:
     summary: str
     result: str | None
     sender: str
+    offer: int | None = None
+    account: str | None = None
 
 
 @dataclass(frozen=True)

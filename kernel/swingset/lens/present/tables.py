@@ -10,6 +10,7 @@ from swingset.core.store import KernelStore
 from swingset.lens.history.cause import BESIDE, Asked, Cause, Causes
 from swingset.lens.history.story import Story, story
 from swingset.lens.present.described import Described, describe
+from swingset.lens.present.market import in_turn, with_offers
 from swingset.lens.present.rows import CListRow, ObjectRow, PromiseRow, QueueRow, VatRow, aims_of, queue_row
 from swingset.lens.source.modules import ModuleRow, module_rows, stale_modules
 from swingset.lens.state.reading import WHOLE, Extent, Reading, among, held_by
@@ -86,20 +87,23 @@ class Lens:
     def queue(self) -> list[QueueRow]:
         """Everything that waits: the run-queue first, then what is parked, then what waits for promises.
 
+        The run-queue comes in the order in which it will run if nothing else comes, also in a market.
+
         Example:
             >>> kref = world.queue_to_root("bank", "open_purse", ["alice"])
             >>> [(row.where, row.summary) for row in world.lens.queue()]
             [('run-queue', 'open_purse()')]
         """
         first = self._read()
-        waits = [(seq, "run-queue", event) for seq, event in first.queue]
+        waits = [(seq, "run-queue", event) for seq, event in in_turn(self._store, first.queue)]
         for vat in first.vats.values():
             why = "suspended" if vat.state == SUSPENDED else "without its session or its code"
             waits += [(seq, f"vat {vat.name}, {why}", event) for seq, event in first.parked[vat.id]]
         for kref in sorted(first.waiting, key=sort_key):
             waits += [(at, f"promise {kref}", event) for at, event in enumerate(first.waiting[kref], 1)]
         reading = self._read(among([kref for _, _, event in waits for kref in aims_of(event)]))
-        return [queue_row(reading, position, where, event) for position, where, event in waits]
+        rows = [queue_row(reading, position, where, event) for position, where, event in waits]
+        return with_offers(self._store, rows, [event for _, _, event in waits])
 
     def clist(self, vat_name: str) -> list[CListRow]:
         """The c-list of one vat, exports before imports, by number; empty where there is no such vat.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from swingset.core.store import KernelStore
+from swingset.lens.present.market import in_turn
 from swingset.lens.present.rows import aims_of
 from swingset.model.messages import (
     ChangeVatOptions,
@@ -26,9 +27,13 @@ from swingset.model.values import call_in_words
 from swingset.model.visible import one_line
 from swingset.time.explorer.answers import Waiting
 from swingset.time.explorer.labels import LABEL, NAME, Labels
+from swingset.world.queues import Queued
 
 MOST_QUEUED, MOST_ELSEWHERE = 24, 8
 """How many events of the run-queue, and of each other place, are shown."""
+
+MOST_COMPARED = 200
+"""How many events of the run-queue are looked at, in a market, to say which will run first."""
 
 ARGS = 160
 
@@ -106,9 +111,7 @@ class Queue:
 
     def _all(self) -> Iterator[Waiting]:
         position = 0
-        for seq, item, sender in self._rows(
-            "SELECT seq, item, sender from queue order by seq limit ?", (MOST_QUEUED,)
-        ):
+        for seq, item, sender in self._run_queue():
             position += 1
             yield self.row(position, f"q{seq}", item, sender, "")
         query = "SELECT vat, seq, item, sender from parked order by vat, seq limit ?"
@@ -119,6 +122,17 @@ class Queue:
         for promise, seq, item, sender in self._rows(query, (MOST_ELSEWHERE,)):
             position += 1
             yield self.row(position, f"{promise}.{seq}", item, sender, f"promise {promise}")
+
+    def _run_queue(self) -> list[Any]:
+        """The first rows of the run-queue: in a market, of the oldest ones those that will run first."""
+        query = "SELECT seq, item, sender from queue order by seq limit ?"
+        if self._store.market is None:
+            return self._rows(query, (MOST_QUEUED,))
+        rows = {row[0]: row for row in self._rows(query, (MOST_COMPARED,))}
+        events = ((seq, _event(item)) for seq, item, _ in rows.values())
+        queue = [Queued(seq, event) for seq, event in events if event is not None]
+        found = dict.fromkeys(one.seq for one in in_turn(self._store, queue))
+        return [rows[seq] for seq in (found | dict.fromkeys(rows))][:MOST_QUEUED]
 
     def row(self, position: int, id: str, item: str, sender: Any, where: str) -> Waiting:
         """One event as a row."""
