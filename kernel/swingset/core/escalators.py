@@ -115,11 +115,7 @@ class Escalators:
             inherited = replace(bid, base=0, born=tick)
             if self.terms().trouble(inherited) is None and self.accounts.hold(bid.account, inherited.hold):
                 return replace(event, bid=inherited)
-        return replace(event, bid=self.house(tick))
-
-    def house(self, tick: int) -> Bid:
-        """The bid of a message without one."""
-        return self.terms().house(tick)
+        return replace(event, bid=self.terms().house(tick))
 
     def rejoined(self, item: str) -> str:
         """The stored text of a message that comes back from a promise: its offer begins anew."""
@@ -130,7 +126,7 @@ class Escalators:
         if not isinstance(event, Send):
             return item
         tick = self.tick()
-        return event_to_json(replace(event, bid=replace(event.bid or self.house(tick), born=tick)))
+        return event_to_json(replace(event, bid=replace(event.bid or self.terms().house(tick), born=tick)))
 
     def settled(self, kref: str) -> None:
         """Look again where messages to a promise or an object go."""
@@ -215,7 +211,7 @@ class Escalators:
 
     def bid_of(self, event: Send) -> Bid:
         """The bid of a waiting message; one that was sent before the market opened is born with it."""
-        return event.bid or self.house(self.terms().opened)
+        return event.bid or self.terms().house(self.terms().opened)
 
     def _head(self, flow: Flow) -> int | None:
         waiting = self._flows.get(flow)
