@@ -77,6 +77,7 @@ class Deliveries:
         self._at_work = threading.get_ident()
         try:
             self._notebook.console.begin()
+            world.session.steps.begin(from_outside=True)
             more = self._hooks.guarded(world.controller.net.pump)
             if more:
                 self._notebook.refresh_panels()

@@ -7,6 +7,7 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from swingset.core.errors import KernelError
+from swingset.host.sessions.undoing import OthersKnow
 from swingset.host.sessions.undone import Undone
 from swingset.host.variables.looking import is_reference
 from swingset.model.visible import one_line
@@ -23,7 +24,7 @@ from swingset_nb.render import Message, Shown
     "take back what the last cell that changed the world did to it, or the last N; or an upgrade of a vat",
     argument("what", metavar="N | upgrade", nargs="?", default="1", help="how many cells, or `upgrade`"),
     argument("vat", metavar="VAT", nargs="?", help="the vat whose last upgrade is undone"),
-    argument("--yes", action="store_true", help="undo the upgrade, instead of listing what it would change"),
+    argument("--yes", action="store_true", help="do it, instead of listing what it would change for others"),
     completes="undo",
     rest="`%swingset history --all` shows them",
 )
@@ -34,7 +35,7 @@ def undo(notebook: Notebook, given: argparse.Namespace) -> Shown:
             raise BadArguments("the upgrade of which vat?", "%swingset undo upgrade VAT")
         return undo_of_upgrade(notebook, given.vat, confirmed=given.yes, whole=given.all)
     count = int(given.what[:9]) if given.what.isdecimal() else 0
-    if given.vat is not None or given.yes or not count:
+    if given.vat is not None or not count:
         raise BadArguments(
             f"undo takes a number of cells from 1, or `upgrade` and a vat, not {one_line(given.what, 60)!r}",
             "%swingset undo",
@@ -44,7 +45,13 @@ def undo(notebook: Notebook, given: argparse.Namespace) -> Shown:
     session = notebook.require().session
     notebook.note()
     try:
-        done = session.undo(count)
+        done = session.undo(count, answered=given.yes)
+    except OthersKnow as problem:
+        listed = [f"  {one_line(words, 200)}" for words in problem.messages]
+        wanted = "%swingset undo" + (f" {count}" if count > 1 else "")
+        raise SwingSetError(
+            str(problem), f"`{wanted} --yes` takes all of that back", "%swingset history", frames=listed
+        ) from None
     except KernelError as problem:
         raise SwingSetError(str(problem), "%swingset history", "%swingset checkpoints") from None
     lines = _taken(notebook, done)

@@ -102,7 +102,24 @@ def test_messages_of_others_are_delivered_while_no_cell_runs(opened: Kernel) -> 
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     assert ran.stdout == "[1, 2, 3]\n"
+    opened.run("%swingset shared")
+    refused = opened.run("%swingset undo")
+    assert "this would take back 3 messages of other worlds too" in refused.traceback
+    assert "add() to root of counter" in refused.traceback
+    assert "`%swingset undo --yes` takes all of that back" in refused.traceback
+    cause = opened.run("%swingset find add")
+    assert "add() to root of counter" in cause.plain
+    assert "received(" not in cause.plain
+    told = opened.run("%swingset find --vat net --kind send").plain
+    assert re.search(r"a message of (world \w{12}|another world), \d+ bytes", told), told
+    assert opened.run("%swingset find b3A6ZGVsaXZlc").plain == "0 found"
     assert opened.run("await E(counter).add()").plain == "4"
+    assert "took back cell" in opened.run("%swingset undo").plain
+    opened.run("await E(theirs).deposit(0)")
+    assert "nothing to do again" in opened.run("%swingset redo").traceback
+    assert opened.run("await E(counter).add()").plain == "4"
+    assert "took back cell" in opened.run("%swingset undo").plain
+    assert "done again" in opened.run("%swingset redo").plain
     told = opened.run("%swingset unshare counter").plain
     assert told.startswith("counter is not given out any more")
 

@@ -41,7 +41,7 @@ from swingset.host.sessions.session import Session
 from swingset.host.sessions.session_devices import SessionDevices
 from swingset.host.sessions.session_names import SessionNames
 from swingset.host.sessions.session_net import SessionNet
-from swingset.host.sessions.undoing import Steps
+from swingset.host.sessions.undoing import OthersKnow, Steps
 from swingset.host.sessions.undone import Undone
 from swingset.host.wires.keys import NeedsExtra
 from swingset.host.wires.networking import NetError, Networking, Peer
@@ -87,6 +87,7 @@ __all__ = [
     "Networking",
     "NoSuchVat",
     "Options",
+    "OthersKnow",
     "Outcome",
     "Output",
     "Outputs",

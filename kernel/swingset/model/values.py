@@ -7,6 +7,7 @@ characters, cut to a length. So no body can fail a view, or hide in one.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ SHORT = 160
 """How many characters a value has at most among other words."""
 
 _MOST_BODY = 20_000  # characters of a body that are read for words
+_FEW_BYTES = 40
 _FLOATS = {"#NaN": "nan", "#Infinity": "inf", "#-Infinity": "-inf"}
 
 Named = Callable[[str, str | None], str]
@@ -36,6 +38,15 @@ def call_in_words(methargs: CapData, named: Named, limit: int = SHORT) -> str:
     if len(tree) == 3 and isinstance(tree[2], dict):
         args += [f"{key.removeprefix('!')}={shown.part(value)}" for key, value in tree[2].items()]
     return one_line(f"{name}({', '.join(args)})", limit)
+
+
+def args_in_words(methargs: CapData) -> list[str]:
+    """The arguments of a call, each as Python would write it; none for a call that cannot be read."""
+    tree = _tree(methargs)
+    if not isinstance(tree, list) or len(tree) not in (2, 3) or not isinstance(tree[1], list):
+        return []
+    shown = _Shown(methargs.slots, _as_it_is)
+    return [one_line(shown.part(arg), SHORT) for arg in tree[1]]
 
 
 def value_in_words(data: CapData, named: Named, limit: int = SHORT) -> str:
@@ -124,6 +135,16 @@ class _Shown:
             said = name.removeprefix("!") if isinstance(name, str) else "Error"
             return f"{said}: {node['#error'].removeprefix('!')}"
         if isinstance(node.get("#tag"), str) and "payload" in node:
-            return f"{node['#tag'].removeprefix('!')}({self.part(node['payload'])})"
+            tag, payload = node["#tag"].removeprefix("!"), node["payload"]
+            return _bytes_in_words(payload) if tag == "bytes" else f"{tag}({self.part(payload)})"
         pairs = (f"{key.removeprefix('!')!r}: {self.part(value)}" for key, value in node.items())
         return "{" + ", ".join(pairs) + "}"
+
+
+def _bytes_in_words(payload: Any) -> str:
+    """Bytes as Python would write them if they are few, else how many they are: nobody reads base64."""
+    try:
+        data = base64.b64decode(payload, validate=True)
+    except (TypeError, ValueError):
+        return f"bytes({payload!r})"
+    return repr(data) if len(data) <= _FEW_BYTES else f"{len(data):,} bytes"

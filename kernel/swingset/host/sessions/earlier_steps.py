@@ -7,7 +7,7 @@ itself. Commits that only keep house, such as storing names, belong to the step 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -38,13 +38,23 @@ def words_of_step(number: int | None) -> str:
     return "the last step" if number is None else f"cell [{number}]"
 
 
-def find(history: History, last: int, count: int, vat: str) -> list[EarlierStep]:
-    """At most `count` steps up to a commit, newest first; `vat` is the id of the session's vat."""
+def find(
+    history: History, last: int, count: int, vat: str, came_in: Callable[[Record], bool]
+) -> list[EarlierStep]:
+    """At most `count` steps up to a commit, newest first.
+
+    Args:
+        history: the commits.
+        last: the newest one that is looked at.
+        count: how many steps are wanted.
+        vat: the id of the session's vat.
+        came_in: whether a record is of something that came from another world, which is no step.
+    """
     with told_in_words("the world"):
-        return list(islice((step for step in _steps(history, last, vat) if step.loud), count))
+        return list(islice((step for step in _steps(history, last, vat, came_in) if step.loud), count))
 
 
-def _steps(history: History, last: int, vat: str) -> Iterator[EarlierStep]:
+def _steps(history: History, last: int, vat: str, came_in: Callable[[Record], bool]) -> Iterator[EarlierStep]:
     cut = history.cut
     step: EarlierStep | None = None
     ran = False  # whether newer commits without a request did more than keep house
@@ -52,7 +62,7 @@ def _steps(history: History, last: int, vat: str) -> Iterator[EarlierStep]:
         parent = history.parent(seq)
         if parent is None or (cut is not None and seq <= cut.seq):
             break
-        records = list(history.records_of(seq))
+        records = [record for record in history.records_of(seq) if not came_in(record)]
         ran = ran or not did_nothing(records, vat)
         cell = _cell(records)
         if cell is None and not _asks(records, vat):

@@ -27,6 +27,7 @@ from swingset.host.variables.bindings import Changed
 from swingset.host.worlds.controller import Controller
 from swingset.lens.history.recorded import Recorded
 from swingset.lens.history.taken_back import Judge, did_nothing, only_housekeeping
+from swingset.lens.history.wires import Wire
 
 MOST = 500
 """How many steps of a session are remembered; older ones are found in the records."""
@@ -59,6 +60,8 @@ class Mark:
     handles: Handles
     names: Changed = field(default_factory=Changed)
     """What the step did to names."""
+    from_outside: bool = False
+    """Whether other worlds did what it did: it goes with the step before, and counts as none."""
     loud: bool | None = None
     """Whether the step did more than keep house, once that was looked at."""
 
@@ -93,15 +96,21 @@ class Marks:
         """Have these instead of the running one, which has done nothing."""
         self._made[-1:] = marks
 
-    def begin(self, number: int | None = None) -> None:
-        """Begin a step where the world stands now; the last one is forgotten if it has changed nothing."""
+    def begin(self, number: int | None = None, *, from_outside: bool = False) -> None:
+        """Begin a step where the world stands now; the last one is forgotten if it has changed nothing.
+
+        What comes from other worlds in several portions is one step.
+        """
+        if from_outside and self._made and self._made[-1].from_outside:
+            return
         life, head = self._session._now, self._session.controller.world.head
         last = self._made[-1] if self._made else None
         if last is not None and last.head == head and not (last.names.touched and head != self._joined):
             self._made.pop()  # it has changed nothing of the world
             if self._made:
                 self._made[-1].names.then(last.names)
-        mark = Mark(number, head, weakref.ref(life), shared_by(life.liveslots))
+        handles = shared_by(life.liveslots)
+        mark = Mark(number, head, weakref.ref(life), handles, from_outside=from_outside)
         self._session.names.bindings.changed = mark.names
         self._made.append(mark)
 
@@ -116,7 +125,9 @@ class Marks:
             return places[-n], self._made[places[-n]], tuple(known[:n])
         wanted, older = n - len(places), list[EarlierStep]()
         if heads[0] >= begins:
-            older = earlier_steps.find(history, heads[0], wanted, self._session._now.vat_id)
+            session = self._session
+            came_in = Wire(session.controller.kernel.store).came_in
+            older = earlier_steps.find(history, heads[0], wanted, session._now.vat_id, came_in)
         if len(older) < wanted:
             count, gone = len(places) + len(older), Recorded(self._session.controller.world).gone
             only = f"only {count:,} can be taken back" if count else "nothing has changed the world"
@@ -132,6 +143,8 @@ class Marks:
         That a session joins and stores names is no step.
         """
         mark = self._made[at]
+        if mark.from_outside:
+            return False
         ended = at + 1 < len(self._made)
         end = self._made[at + 1].head if ended else here
         loud = mark.loud if ended else None
@@ -153,6 +166,8 @@ class Marks:
         """Whether one commit leads to another with nothing but housekeeping in between."""
         world, vat = self._session.controller.world, self._session._now.vat_id
         way = self.way(first, last)
-        return way is not None and judged(
-            [record for seq in way for record in world.history.records_of(seq)], vat
-        )
+        if way is None:
+            return False
+        came_in = Wire(self._session.controller.kernel.store).came_in
+        records = [record for seq in way for record in world.history.records_of(seq)]
+        return judged([record for record in records if not came_in(record)], vat)

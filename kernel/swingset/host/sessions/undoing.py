@@ -37,10 +37,23 @@ from swingset.host.sessions.marks import Mark, Marks, Undoable
 from swingset.host.sessions.session_names import Rebound
 from swingset.host.sessions.undone import Undone, changed_modules, modules_of
 from swingset.host.variables.bindings import Changed
-from swingset.lens.history.taken_back import Effects, effects
+from swingset.lens.history.taken_back import MOST, Effects, effects
 from swingset.model.modules import Parts
 
 _FEW = 10
+
+
+class OthersKnow(KernelError):
+    """An undo would take back what other worlds have asked for since: they have the answers, and keep them.
+
+    `messages` has the first of them in words.
+    """
+
+    def __init__(self, messages: tuple[str, ...]) -> None:
+        count = f"{len(messages):,}" if len(messages) < MOST else f"{MOST:,} or more"
+        of = "message of another world" if len(messages) == 1 else "messages of other worlds"
+        super().__init__(f"this would take back {count} {of} too, and who sent them would not know of it")
+        self.messages = messages
 
 
 @dataclass
@@ -77,9 +90,12 @@ class Steps:
         """Whether the last undo cannot be done again, because the world has gone on."""
         self._kept: weakref.WeakSet[Promise[Any]] = weakref.WeakSet()
 
-    def begin(self) -> None:
+    def begin(self, *, from_outside: bool = False) -> None:
         """Begin a step, and end the one before.
 
+        Args:
+            from_outside: whether other worlds do what it will do. It counts as no step, and is taken back
+                with the step before.
         Example:
             >>> session.steps.begin()
             >>> purse = session.wait(E(bank).open_purse("alice"))
@@ -89,7 +105,7 @@ class Steps:
         session = self._session
         with session.controller.lock:
             self._look_for_redo(session.controller.world.head)
-            self._marks.begin()
+            self._marks.begin(from_outside=from_outside)
             self._marks.forget_oldest()
 
     def name(self, number: int) -> None:
@@ -106,12 +122,14 @@ class Steps:
         """
         self._marks.running.number = number
 
-    def undo(self, n: int = 1) -> Undone:
+    def undo(self, n: int = 1, *, answered: bool = False) -> Undone:
         """Take back the last steps that changed the world; see `Session.undo`.
 
         Args:
             n: how many.
+            answered: whether messages of other worlds are taken back too, though their senders have answers.
         Raises:
+            OthersKnow: if there are such messages, and `answered` is false.
             KernelError: if there are not so many.
         Example:
             >>> session.steps.begin()
@@ -126,6 +144,8 @@ class Steps:
             here = self._here()
             place, mark, steps = self._marks.last(n, here)
             frame = self._leave(here, mark.head, list(self._marks)[place:], steps)
+            if frame.effects.by_others and not answered:
+                raise OthersKnow(frame.effects.by_others)
             changed = Changed()
             for step in frame.marks:
                 changed.then(step.names)
@@ -285,7 +305,7 @@ class CanUndo:
 
     steps: Steps
 
-    def undo(self, n: int = 1) -> Undone:
+    def undo(self, n: int = 1, *, answered: bool = False) -> Undone:
         """Take back what the last steps did to the world, and commit nothing.
 
         A step is a cell, or what a program did between two calls of `steps.begin`. Those that changed nothing
@@ -295,9 +315,11 @@ class CanUndo:
 
         Args:
             n: how many steps.
+            answered: whether messages of other worlds are taken back too, though their senders have answers.
         Returns:
             What was taken back, and what stays.
         Raises:
+            OthersKnow: if there are such messages, and `answered` is false.
             KernelError: if there are not so many steps, or if the state of then has local vats, and the world
                 is not trusted with them.
         Example:
@@ -310,7 +332,7 @@ class CanUndo:
             >>> session.wait(E(purse).deposit(1))
             1
         """
-        return self.steps.undo(n)
+        return self.steps.undo(n, answered=answered)
 
     def redo(self) -> Undone:
         """Do again what the last undo took back: the world goes to the commit that the undo left.

@@ -169,7 +169,8 @@ class Causes:
             return Step(record.number, record.crank, asked, "request", cell=record.cell, session=session)
         vat = one_line(record.vat, 60) if record.vat is not None else None
         summary = self.words.event(record.event)
-        if vat is not None and isinstance(record.event, Send) and f" of {vat}" not in summary:
+        sent = record.event if isinstance(record.event, Send) else None
+        if vat is not None and sent and sent.target != self.words.wire.root and f" of {vat}" not in summary:
             summary = f"{summary} of {vat}"
         said = kind_of(record.event), vat, record.outcome, record.computrons, record.sender
         signs = record.fault is not None, bool(record.console)
@@ -260,8 +261,10 @@ class Causes:
                 return tuple(found), "and so on: there are more senders"
             found.append(self.step(sender))
             at = sender
-        if at.cell is not None:
+        if at.cell is not None and not self.words.wire.came_in(at):
             return tuple(found), "it came into the world from a cell"
+        if self.words.wire.came_in(at):
+            return tuple(found), "it came into the world from another world"
         return tuple(found), "it came into the world from its host"
 
     def unknown_sender(self, number: int) -> str:

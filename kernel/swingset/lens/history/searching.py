@@ -42,6 +42,9 @@ EventKind = Literal[
 """What a record is of: the kind of the event of a crank, or a request."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_]+\Z", re.ASCII)
+_BYTES = re.compile(r'\\?"#tag\\?": ?\\?"bytes\\?", ?\\?"payload\\?": ?\\?"[A-Za-z0-9+/=]*')
+"""Bytes in a body, or in a body within a text of JSON."""
+
 _REFUSED = ("refused", "rejected")
 _MOST_NAMED = 10
 _LATELY = 5_000  # records
@@ -175,7 +178,9 @@ class _Seeker:
             and (query.vat is None or self._is_of_vat(record))
             and (query.method is None or _method(record) == query.method)
             and (query.object is None or _mentions(record, query.object))
-            and (self._text is None or any(self._text in text.casefold() for text in _texts(record)))
+            and (
+                self._text is None or any(self._text in _readable(text).casefold() for text in _texts(record))
+            )
             and (query.rejected is None or self._is_rejected(record) == query.rejected)
         )
 
@@ -256,6 +261,11 @@ def _mentions(record: Record, kref: str) -> bool:
 
 def _krefs(event: Event) -> tuple[str, ...]:
     return event.krefs if isinstance(event, Collect) else tuple(event.refs())
+
+
+def _readable(text: str) -> str:
+    """A text without what stands for bytes in it, which nobody reads."""
+    return _BYTES.sub("", text) if "bytes" in text else text
 
 
 def _texts(record: Record) -> Iterator[str]:

@@ -16,6 +16,7 @@ from typing import TypeGuard
 
 from swingset.core.store import KernelStore
 from swingset.lens.history.cause import Causes, result_of
+from swingset.lens.history.wires import Wire, called_by_others
 from swingset.model.messages import Collect, CreateVat, Reap, Send, UpgradeVat
 from swingset.model.visible import one_line
 from swingset.world.edge import told_in_words
@@ -47,6 +48,8 @@ class Effects:
     more: int = 0
     cranks: int = 0
     outside: tuple[str, ...] = ()
+    by_others: tuple[str, ...] = ()
+    """The first messages of other worlds to vats of this one: their senders have the answers."""
 
 
 def effects(store: KernelStore, commits: Iterable[int], after: int = -1) -> Effects:
@@ -58,6 +61,7 @@ def effects(store: KernelStore, commits: Iterable[int], after: int = -1) -> Effe
     done: list[str] = []
     count = cranks = lines = 0
     outside: Counter[str] = Counter()
+    wire, came, by_others = Wire(store), set[int](), list[str]()
     for record in _records(store, commits):
         if record.crank < after or (record.crank == after and isinstance(record, CrankRecord)):
             continue
@@ -66,14 +70,17 @@ def effects(store: KernelStore, commits: Iterable[int], after: int = -1) -> Effe
             lines += sum(text.count("\n") or 1 for _, text in record.console if text)
         else:
             outside.update(_told(record))
+        if called_by_others(wire, came, record) and len(by_others) < MOST:
+            by_others.append(causes.step(record).summary)
         outside.update(_calls(store, record))
-        if _counts(record):
+        if _counts(record) and not wire.came_in(record):
             count += 1
             if len(done) < MOST:
                 done.append(causes.step(record).summary)
     stays = [f"{lines:,} printed {'line' if lines == 1 else 'lines'}"] if lines else []
     stays += [f"{what}{f', {times:,} times' if times > 1 else ''}" for what, times in outside.items()]
-    return Effects(tuple(done), count - len(done), cranks, tuple(stays[:MOST]))
+    more = count - len(done)
+    return Effects(tuple(done), more, cranks, tuple(stays[:MOST]), tuple(by_others))
 
 
 def is_quiet(record: Record, vat: str) -> bool:
@@ -137,6 +144,9 @@ def _calls(store: KernelStore, record: Record) -> Iterator[str]:
         device = store.devices.get(node.owner) if node is not None and node.owner else None
         if device is None:
             yield f"{one_line(call.method, 40)}() of a device"
+        elif device.kind == "wire":
+            if call.method == "send":
+                yield "what was sent to other worlds"
         elif device.kind not in _INNER:
             yield f"{one_line(call.method, 40)}() of device {one_line(device.name, 40)}"
 

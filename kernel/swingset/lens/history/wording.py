@@ -11,6 +11,7 @@ from typing import Any
 
 from swingset.core.store import KernelStore
 from swingset.lens.history.requests_in_words import kept_name, request_in_words
+from swingset.lens.history.wires import Wire
 from swingset.lens.state.reading import Reading, among
 from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.messages import CleanUp, Collect, CreateVat, Event, Reap, Send, described
@@ -27,6 +28,7 @@ class Words:
         self._store = store
         self._vats = Reading(store).vats
         self._labels: dict[str, str] = {}
+        self.wire = Wire(store)
 
     def vat(self, vat_id: str | None) -> str:
         """The name of a vat; its id if the world does not know it."""
@@ -61,7 +63,8 @@ class Words:
         """An event of a crank."""
         match event:
             case Send(target, message):
-                return f"{self.call(message.methargs)} to {self.thing(target)}"
+                came = self.wire.in_words(target, message.methargs)
+                return came or f"{self.call(message.methargs)} to {self.thing(target)}"
             case Collect(vat, kind, krefs):
                 return f"{kind} of {len(krefs):,} to {self.vat(vat)}"
             case Reap(vat):
@@ -80,6 +83,8 @@ class Words:
             return f"vat {self.vat(_text(given, 'vat'))}: {kept_name(call) or syscall_in_words(call)}"
         if record.verb in ("send", "offer"):
             methargs = _capdata(given.get("methargs"))
+            if (came := self.wire.in_words(given.get("target"), methargs)) is not None:
+                return came
             what = "a message" if methargs is None else self.call(methargs)
             bids = " with a bid" if record.verb == "offer" else ""
             return f"{what} to {self.thing(_text(given, 'target'))}{bids}"

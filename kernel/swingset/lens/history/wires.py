@@ -1,0 +1,115 @@
+"""What comes over the wire to other worlds, in words, and which records are of it.
+
+The service vat `net` gets each thing that comes in as a message to its root. A message of a peer is bytes,
+which nobody can read: it is told as what it is, from which world, and how long. What vats of this world were
+asked by it is in the cranks that came of it.
+
+The vat is known by its id in a counter of the world, because anybody may call a vat `net`. What a peer says
+is a stranger's text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from swingset.core.store import KernelStore
+from swingset.model.capdata import CapData, MalformedCapData, method_of
+from swingset.model.foreign import read_object
+from swingset.model.messages import Send
+from swingset.model.refs import ROOT
+from swingset.model.values import args_in_words
+from swingset.model.visible import one_line
+from swingset.world.records import CrankRecord, Record, RequestRecord
+
+SERVICE = "service.net"
+"""The counter with the number of the vat."""
+
+_CAME = frozenset({"received", "opened", "closed", "lost", "age"})
+_LONGEST_ROW = 20_000
+_SHORT = 12
+
+
+class Wire:
+    """The service vat `net` of one world, as far as records are of it."""
+
+    def __init__(self, store: KernelStore) -> None:
+        self._store = store
+        number = store.counters.get(SERVICE)
+        self.vat = f"v{number}" if number else None
+        entry = None if self.vat is None else store.clists.by_vref(self.vat, ROOT)
+        self.root = None if entry is None else entry.kref
+
+    def came_in(self, record: Record) -> bool:
+        """Whether a record is of something that came in, or of the host's part in that."""
+        if self.root is None:
+            return False
+        if isinstance(record, RequestRecord):
+            if record.verb == "visit-device":
+                return record.arguments.get("name") == "wire"
+            sent = _capdata(record.arguments.get("methargs"))
+            return (
+                record.arguments.get("target") == self.root and sent is not None and method_of(sent) in _CAME
+            )
+        event = record.event
+        return isinstance(event, Send) and event.target == self.root and event.message.method in _CAME
+
+    def in_words(self, target: object, methargs: CapData | None) -> str | None:
+        """A message to the root in words; None for one to anything else."""
+        if self.root is None or target != self.root or methargs is None:
+            return None
+        args = args_in_words(methargs)
+        peer = self._peer(args[0] if args else "")
+        match method_of(methargs):
+            case "received":
+                return f"a message of {peer}, {args[1] if len(args) > 1 else 'bytes'}"
+            case "opened":
+                return "a connection to another world"
+            case "closed":
+                return f"the end of a connection to {peer}: {args[1] if len(args) > 1 else '?'}"
+            case "lost":
+                return "the end of the connections from before"
+            case "age":
+                return "time has passed for gifts of other worlds"
+            case "share":
+                return "an object is shared with other worlds"
+            case "unshare":
+                return "an object is shared no more"
+            case "fetch":
+                return "a question for an object of another world"
+        return None
+
+    def _peer(self, connection: str) -> str:
+        """The world at the other end, as long as the session lasts."""
+        name = connection.strip("'")
+        kept = self._store.vatstore.get(self.vat, f"net.s.{name}") if self.vat and len(name) < 100 else None
+        uri = (read_object(kept, longest=_LONGEST_ROW) or {}).get("peer")
+        return world_called(uri) if isinstance(uri, str) else "another world"
+
+
+def world_called(uri: str) -> str:
+    """A world by the beginning of its designator, as everywhere."""
+    named = uri.removeprefix("ocapn://").partition("?")[0].partition("/")[0].rpartition(".")[0]
+    return one_line(f"world {named[:_SHORT]}", 40) if named else "another world"
+
+
+def called_by_others(wire: Wire, came: set[int], record: Record) -> bool:
+    """Whether a crank is of a message that another world has sent to a vat of this one.
+
+    Args:
+        wire: the wire.
+        came: the numbers of the cranks in which something came in, of the records before.
+        record: the next record.
+    """
+    if not isinstance(record, CrankRecord):
+        return False
+    if wire.came_in(record):
+        came.add(record.number)
+        return False
+    return isinstance(record.event, Send) and record.sender in came and wire.vat not in record.transcripts
+
+
+def _capdata(raw: Any) -> CapData | None:
+    try:
+        return CapData.from_json(raw)
+    except MalformedCapData:
+        return None
