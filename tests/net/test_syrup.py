@@ -101,7 +101,11 @@ def test_what_is_not_canonical_is_read_leniently_only(data: bytes) -> None:
         syrup.read(data)
 
 
-@pytest.mark.parametrize("value", [None, 1j, "\ud800", {1.5: 2}, object(), {"a": {"\udfff": 1}}], ids=ascii)
+@pytest.mark.parametrize(
+    "value",
+    [None, 1j, "\ud800", {1.5: 2}, object(), {"a": {"\udfff": 1}}],
+    ids=lambda value: "an object" if type(value) is object else ascii(value),
+)
 def test_what_syrup_lacks_is_not_written(value: Any) -> None:
     """The writer refuses what has no spelling."""
     with pytest.raises(Malformed):

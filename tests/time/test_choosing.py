@@ -8,8 +8,9 @@ from itertools import product
 import pytest
 
 import swingset
+from swingset.time.predicates import choosing
 from swingset.time.predicates.meanings import CUT, Happened, Walk
-from swingset.time.predicates.predicate import Predicate, choosing
+from swingset.time.predicates.predicate import Predicate
 from tests.staging import Stage
 
 SHOP = """
