@@ -140,10 +140,13 @@ def test_a_vat_without_a_bid_sends_as_ever_and_is_served(traded: Stage) -> None:
     assert traded.controller.market.totals().sink == 0
 
 
-def test_a_restart_a_replay_and_going_back_keep_the_market(tmp_path: Path, make_stage: MakeStage) -> None:
-    """The file alone says what was bid: another process runs the same order to the same digest."""
+@pytest.mark.parametrize("worker", ["local", "wasm"])
+def test_a_restart_a_replay_and_going_back_keep_the_market(
+    tmp_path: Path, make_stage: MakeStage, worker: Any
+) -> None:
+    """The file alone says what was bid: another process runs the same order to the same accounts."""
     path = tmp_path / "m.world"
-    stage = market_stage(make_stage("local", path), base=100)
+    stage = market_stage(make_stage(worker, path), base=100)
     stage.send(client(stage, "ann"), "buy", "apples", 1, 1, 50)
     stage.send(client(stage, "bob"), "buy", "beans", 20, 1, 50)
     stage.controller.run(swingset.policies.cranks(4))
@@ -163,13 +166,21 @@ def test_a_restart_a_replay_and_going_back_keep_the_market(tmp_path: Path, make_
     replayed = swingset.replay(controller)
     assert replayed.ok, replayed
     stage.close()
-    with open_world(path, worker="local") as again:
+    with open_world(path, worker=worker) as again:
         assert again.market.bids() == waiting
         again.run()
         assert again.market.accounts() == wanted
+        again.market.open_account("host", None)
+        sent = again.market.send("shop", "list", account="host", base=5, slope=0, allowance=10**9)
+        again.upgrade_vat("shop", again.vats.parts("shop"))
+        again.run()
+        assert again.status(sent or "") == "fulfilled", again.resolution(sent or "")
+        assert again.market.totals().sink > sum(1_000 - (account.balance or 0) for account in wanted)
         assert audit_market(again.kernel.store) == []
-        assert swingset.replay(again).ok
-        assert swingset.replay(again, full=True).ok
+        # A full replay has no heap image from which a confined vat comes back after a failed delivery.
+        for full in (False, True) if worker == "local" else (False,):
+            replayed = swingset.replay(again, full=full)
+            assert replayed.ok, replayed
         assert again.verify() == []
 
 
