@@ -43,8 +43,9 @@ from swingset.host.sessions.session_names import SessionNames
 from swingset.host.sessions.session_net import SessionNet
 from swingset.host.sessions.undoing import OthersKnow, Steps
 from swingset.host.sessions.undone import Undone
+from swingset.host.wires.asking import NetError
 from swingset.host.wires.keys import NeedsExtra
-from swingset.host.wires.networking import NetError, Networking, Peer
+from swingset.host.wires.networking import Networking, Peer
 from swingset.host.wires.wire_secrets import Share
 from swingset.host.worlds.building import bootstrap_result
 from swingset.host.worlds.config import BadConfiguration, Configuration, VatConfig

@@ -7,7 +7,7 @@ from typing import Any
 
 from swingset.guest.base import context
 from swingset.host.code.joined import Joined
-from swingset.host.wires.networking import NetError
+from swingset.host.wires.asking import NetError
 from swingset.model.capdata import Ref, promise_named
 from swingset.model.foreign import shown
 from swingset.model.refs import kref_type

@@ -14,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from swingset.core.errors import KernelError
 from swingset.host.base.opened import Opened
 from swingset.host.base.requests import Requests, write
 from swingset.host.base.running import Running
 from swingset.host.controls.device_access import NET, DeviceAccess
 from swingset.host.controls.own_devices import OwnDevices
+from swingset.host.wires.asking import NetError, address, check_listen, check_share
 from swingset.host.wires.wire_line import Line
 from swingset.host.wires.wire_secrets import Share
 from swingset.model.capdata import Ref
@@ -27,16 +27,10 @@ from swingset.model.refs import is_kref
 from swingset.model.visible import one_line
 from swingset.net import locators
 from swingset.net.hub import Hub
-from swingset.net.locators import Locator, Sturdyref
-from swingset.net.values import Malformed
 from swingset.netlayers.base import NetlayerError
 
 SLICE = 0.05
 """For how many seconds `pump` runs the world by default."""
-
-
-class NetError(KernelError):
-    """This world cannot be reached, or cannot reach another; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +74,7 @@ class Networking:
         self._kernel = opened.kernel
         self._access = DeviceAccess(opened)
         self._line = Line(opened, own)
+        self._listens: dict[str, dict[str, str]] = {}  # by transport, its options
 
     def root(self) -> Ref:
         """The root of the vat that speaks the protocol, for a vat that may follow sturdyrefs.
@@ -94,6 +89,7 @@ class Networking:
             return Ref(self._root(), "net")
 
     def _root(self) -> str:
+        self._line.check()
         self._line.begin()
         return self._access.service(NET)
 
@@ -110,22 +106,28 @@ class Networking:
         Returns:
             Where this world is, as a URI. It is no secret, and opens nothing.
         Raises:
-            NetError: if the netlayer cannot listen.
+            NetError: if the netlayer cannot listen, or listens with other options already.
         Example:
             >>> world.net.listen("in-process").startswith("ocapn://")
             True
         """
         with self._opened.lock:
+            check_listen(transport, options)
             self._root()
             wires = self._line.begin()
+            if transport in self._listens and wires.listening:
+                if {**self._listens[transport], **options} != self._listens[transport]:
+                    words = f"this world listens by {transport} already, with other options"
+                    raise NetError(f"{words}: `close` ends that, and then it can listen anew")
+                return locators.uri(wires.here[transport])
             if transport == "unix" and "path" not in options:
                 options["path"] = self._beside()
-            if transport in wires.here and wires.listening:
-                return locators.uri(wires.here[transport])
             try:
-                return locators.uri(wires.listen(transport, options))
-            except (NetlayerError, OSError, TimeoutError) as problem:
+                location = locators.uri(wires.listen(transport, options))
+            except (NetlayerError, OSError, TimeoutError, ValueError) as problem:
                 raise NetError(f"this world cannot listen by {one_line(transport, 60)}: {problem}") from None
+            self._listens[transport] = options
+            return location
 
     def _beside(self) -> str:
         path = self._opened.world.path
@@ -157,13 +159,16 @@ class Networking:
         Returns:
             A URI, for `fetch` in another world, or for another program that speaks OCapN.
         Raises:
-            NetError: if this world does not listen by that netlayer, and for what is no object of it.
+            NetError: if this world does not listen by that netlayer, for what is no object of it, and for
+                a length of time, a label or another argument that is none.
         Example:
             >>> location = world.net.listen("in-process")
             >>> world.net.share(world.vats.root("bank"), label="the bank").startswith(location)
             True
         """
         with self._opened.lock:
+            length = check_share(label, seconds, once, transport, swissnum)
+            self._line.check()
             wires = self._line.wires
             if wires is None or not wires.here:
                 raise NetError("nobody could reach what you share: have this world listen first")
@@ -172,13 +177,13 @@ class Networking:
                 known = ", ".join(wires.here)
                 words = f"this world does not listen by {one_line(transport or '', 60)}, but by {known}"
                 raise NetError(f"{words}: have it listen, or share by another")
-            ref = Ref(target, "remote") if isinstance(target, str) else target
+            ref = target if isinstance(target, Ref) else Ref(str(target), "remote")
             if not is_kref(ref.kref) or self._kernel.store.objects.get(ref.kref) is None:
                 raise NetError(
                     f"what is shared is an object of this world, and {one_line(ref.kref, 40)} is none"
                 )
             root, now = self._root(), time.time()
-            expires = None if seconds is None else now + seconds
+            expires = None if length is None else now + length
             swissnum, share = self._line.secrets().give_out(label, now, expires, once, swissnum)
             self._kernel.queue_one_way(root, write(["share", [share.digest, ref]]))
             self._opened.keep("shared an object")
@@ -205,16 +210,15 @@ class Networking:
             share = self._found(what)
             share.revoked = True
             self._line.secrets().save()
-            self._kernel.queue_one_way(self._root(), write(["unshare", [share.digest]]))
+            if self._line.has_vat():
+                self._kernel.queue_one_way(self._access.service(NET), write(["unshare", [share.digest]]))
             self._opened.keep("took back what was shared")
             return share
 
     def _found(self, what: str) -> Share:
-        known = self._line.secrets().shares
-        digest = what
-        if what.startswith("ocapn://"):
-            parsed = _parsed(what)
-            digest = _digest(parsed.swissnum) if isinstance(parsed, Sturdyref) else ""
+        secrets = self._line.known_secrets()
+        known = {} if secrets is None else secrets.shares
+        digest = _digest(address(what).swissnum) if what.startswith("ocapn://") else what
         if digest in known:
             return known[digest]
         named = [share for share in known.values() if share.label == what and not share.revoked]
@@ -233,9 +237,8 @@ class Networking:
             []
         """
         with self._opened.lock:
-            if not self._line.has_vat():
-                return []
-            return list(self._line.secrets().shares.values())
+            secrets = self._line.known_secrets()
+            return [] if secrets is None else list(secrets.shares.values())
 
     # Fetching
 
@@ -248,7 +251,7 @@ class Networking:
             The kref of a promise, which the host holds until `Controller.release`. It is fulfilled with the
             object, which lasts: after a disconnect, the next message to it connects again.
         Raises:
-            NetError: for a string that is not the address of an object.
+            NetError: for a string that is not the address of an object of another world.
         Example:
             >>> location = world.net.listen("in-process")
             >>> kref = world.net.fetch("ocapn://nowhere.in-process/s/AAAA")
@@ -256,13 +259,15 @@ class Networking:
             >>> type(world.resolution(kref)).__name__
             'Disconnected'
         """
-        text = source if isinstance(source, str) else _read(source)
-        found = _parsed(text.strip())
-        if not isinstance(found, Sturdyref):
-            raise NetError("this is the location of a world, and of no object: it needs the part /s/...")
+        found = address(source)
         with self._opened.lock:
-            root = self._root()
-            handle = self._line.secrets().keep(found.swissnum)
+            root, secrets = self._root(), self._line.secrets()
+            if found.locator.designator == secrets.designator:
+                raise NetError(
+                    "this string is for an object of this world itself, which needs no fetching: "
+                    "another world fetches it"
+                )
+            handle = secrets.keep(found.swissnum)
             said = ["fetch", [locators.uri(found.locator), handle, len(found.swissnum)]]
             kref = self._kernel.queue_message(root, write(said))
             self._opened.keep("asked for an object of another world")
@@ -276,6 +281,7 @@ class Networking:
             []
         """
         with self._opened.lock:
+            self._line.check(looking=True)
             if not self._line.has_vat():
                 return []
             try:
@@ -323,6 +329,8 @@ class Networking:
             seconds: for how long; the crank that is under way then is finished.
         Returns:
             Whether anything was done.
+        Raises:
+            NetError: if the vat `net` was terminated; all connections are closed then.
         Example:
             >>> world.net.pump()
             False
@@ -387,6 +395,7 @@ class Networking:
         Example:
             >>> world.net.close()
         """
+        self._listens.clear()
         self._line.close()
 
 
@@ -421,25 +430,5 @@ class _Nowhere:
         raise NotImplementedError(name)
 
 
-def _parsed(text: str) -> Locator | Sturdyref:
-    try:
-        return locators.parse_uri(text)
-    except Malformed as problem:
-        raise NetError(f"this is no address of an object of another world: {problem}") from None
-
-
 def _digest(swissnum: bytes) -> str:
     return hashlib.sha256(swissnum).hexdigest()
-
-
-def _read(path: os.PathLike[str]) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read(10_000)
-    except (OSError, UnicodeDecodeError) as problem:
-        raise NetError(
-            f"the address cannot be read from {one_line(os.fspath(path), 200)}: {problem}"
-        ) from None
-
-
-__all__ = ["NetError", "Networking", "Peer"]

@@ -23,13 +23,14 @@ from swingset.host.base.running import Running
 from swingset.host.base.starting import service_counter
 from swingset.host.controls.device_access import NET
 from swingset.host.controls.own_devices import DeviceCall, DeviceState, OwnDevices
+from swingset.host.wires.asking import NetError
 from swingset.host.wires.wire_device import NAME, OUT, WireDevice
 from swingset.host.wires.wire_inbox import Inbox
 from swingset.host.wires.wire_io import Wires
 from swingset.host.wires.wire_secrets import Secrets
 from swingset.model.foreign import read_json
 from swingset.model.visible import one_line
-from swingset.world.vats import LIVE, TERMINATED
+from swingset.world.vats import LIVE, SUSPENDED, TERMINATED
 
 AT_ONCE = 200
 """How many inputs are queued before the world runs."""
@@ -69,11 +70,33 @@ class Line:
         vat = self._kernel.store.vats.get(f"v{number}") if number else None
         return vat is not None and vat.state != TERMINATED
 
+    def check(self, *, looking: bool = False) -> None:
+        """Raise `NetError` if the service vat was terminated; and if it is suspended, but for looking."""
+        number = self._kernel.store.counters.get(service_counter(NET))
+        if not number:
+            return
+        vat = self._kernel.store.vats.get(f"v{number}")
+        why = one_line((vat.reason if vat is not None else "") or "no reason is known", 200)
+        if not self.has_vat():
+            words = (
+                "with it all sessions and all that was shared: go back in time to before it, or make another"
+            )
+            raise NetError(f"the vat net of this world was terminated ({why}), {words} world")
+        if vat is not None and vat.state == SUSPENDED and not looking:
+            words = "nothing can be shared or fetched before it is resumed, as by `world.vats.resume('net')`"
+            raise NetError(f"the vat net of this world is suspended ({why}): {words}")
+
     def secrets(self) -> Secrets:
         """The secrets of the world, read or made when they are first needed."""
         if self._secrets is None:
             self._secrets = Secrets.of(self._opened.world.path)
         return self._secrets
+
+    def known_secrets(self) -> Secrets | None:
+        """The secrets of the world, or None if it has none: nothing is made by looking."""
+        if self._secrets is None and not Secrets.are_at(self._opened.world.path):
+            return None
+        return self.secrets()
 
     def begin(self) -> Wires:
         """Have the device, and a life of the wire."""
@@ -134,6 +157,7 @@ class Line:
         if self._wires is None or self._pumping:
             return False
         self.begin()
+        self._end_with_vat(self._wires)
         if not self._serves() or not (self.inbox or self._due()):
             return False
         self._pumping = True
@@ -141,7 +165,7 @@ class Line:
             self._forget_sent()
             until = time.monotonic() + seconds
             while True:
-                taken = self._take()
+                taken = self._take() if self._serves() else 0
                 left = until - time.monotonic()
                 if self._due():
                     Running(self._opened).run(policies.seconds(max(left, 0.001)), None)
@@ -150,7 +174,17 @@ class Line:
             self._opened.commit("what came in")
         finally:
             self._pumping = False
+        self._end_with_vat(self._wires)
         return True
+
+    def _end_with_vat(self, wires: Wires) -> None:
+        """Raise `NetError`, with all connections closed, if the service vat was terminated."""
+        try:
+            self.check(looking=True)
+        except NetError:
+            wires.close()
+            self.inbox.clear()
+            raise
 
     def _take(self) -> int:
         """Queue some of what came in; returns how much was taken.

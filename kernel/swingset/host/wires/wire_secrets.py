@@ -28,6 +28,7 @@ from swingset.core.errors import KernelError
 from swingset.host.wires.keys import SIZE, Key, verify
 from swingset.host.wires.wire_scrub import sturdyrefs
 from swingset.model.foreign import Unreadable, read_json
+from swingset.model.visible import one_line
 from swingset.net.values import Malformed
 from swingset.netlayers.streams import designator_of
 
@@ -96,6 +97,11 @@ class Secrets:
     changed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @staticmethod
+    def are_at(world: str | None) -> bool:
+        """Whether there is a file of secrets for the world at a path."""
+        return world is not None and os.path.lexists(world + SUFFIX)
+
     @classmethod
     def of(cls, world: str | None) -> Secrets:
         """The secrets of the world at a path; a key is made, and stored, if there is none.
@@ -103,7 +109,7 @@ class Secrets:
         Raises `KernelError` for a file that is not what this class writes, or that others can read.
         """
         path = None if world is None else world + SUFFIX
-        if path is not None and os.path.lexists(path):
+        if path is not None and cls.are_at(world):
             return cls._read(path)
         made = cls(path, Key())
         made.save()
@@ -111,21 +117,34 @@ class Secrets:
 
     @classmethod
     def _read(cls, path: str) -> Secrets:
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
-            if os.name == "posix" and stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                raise KernelError(f"others can read the secrets in {path}: chmod 600 {path}")
-            text = file.read()
+        named = f"the file of secrets {one_line(path, 300)}"
+        anew = "put the right file there, or move it away to begin anew, as another world"
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         try:
+            with open(os.open(path, flags), "rb") as file:
+                about = os.fstat(file.fileno())
+                if not stat.S_ISREG(about.st_mode):
+                    raise KernelError(f"{named} is no plain file: {anew}")
+                if os.name == "posix" and stat.S_IMODE(about.st_mode) & 0o077:
+                    raise KernelError(f"others can read the secrets in {path}: chmod 600 {path}")
+                text = file.read(_LARGEST + 1)
+        except OSError as problem:  # a link is not followed, for whoever made it may read what it leads to
+            why = "it is a link" if os.path.islink(path) else problem.strerror
+            raise KernelError(f"{named} cannot be read ({why}): {anew}") from None
+        try:
+            if len(text) > _LARGEST:
+                raise ValueError
             return cls._from(path, read_json(text))
         except (Unreadable, TypeError, ValueError, KeyError, AttributeError):
-            words = "is not what this library writes: put the right file there, or move it away to begin anew"
-            raise KernelError(f"the file of secrets {path} {words}, as another world") from None
+            raise KernelError(f"{named} is not what this library writes: {anew}") from None
 
     @classmethod
     def _from(cls, path: str, said: Any) -> Secrets:
         if said["version"] != _VERSION or len(secret := base64.b64decode(said["key"])) != SIZE:
             raise ValueError
         shares = [Share(**each) for each in said["shares"]]
+        if not all(map(_is_share, shares)):
+            raise ValueError
         foreign = {str(handle): base64.b64decode(text) for handle, text in said["foreign"].items()}
         return cls(path, Key(secret), {each.digest: each for each in shares}, foreign)
 
@@ -147,14 +166,21 @@ class Secrets:
             "shares": [asdict(share) for share in self.shares.values()],
             "foreign": {name: base64.b64encode(data).decode() for name, data in foreign.items()},
         }
-        folder = os.path.dirname(os.path.abspath(self.path))
-        number, name = tempfile.mkstemp(prefix=".swingset-", dir=folder)  # it is made with mode 0600
         try:
-            with open(number, "w", encoding="utf-8") as file:
-                json.dump(said, file)
+            self._replace(self.path, json.dumps(said, allow_nan=False))
+        except OSError as problem:
+            self.changed = True
+            words = f"the secrets cannot be written to {one_line(self.path, 300)} ({problem.strerror})"
+            raise KernelError(f"{words}: make room, or make the folder writable") from None
+
+    def _replace(self, path: str, text: str) -> None:
+        number, name = tempfile.mkstemp(prefix=".swingset-", dir=os.path.dirname(os.path.abspath(path)))
+        try:
+            with open(number, "w", encoding="utf-8") as file:  # it was made with mode 0600
+                file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, self.path)
+            os.replace(name, path)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(name)
@@ -259,6 +285,24 @@ _HEAD = b"32:"
 """How Syrup begins a string of 32 bytes, which all swissnums of this library are."""
 
 _LEAST = 16
+
+
+_LARGEST = 64 << 20
+_FARTHEST = 1e12
+
+
+def _is_share(share: Share) -> bool:
+    """Whether all fields of a share that was read are what they must be."""
+    times = [each for each in (share.made, share.expires, share.last_use) if each is not None]
+    return (
+        isinstance(share.digest, str)
+        and isinstance(share.label, str)
+        and share.made is not None
+        and all(type(time) in (int, float) and -_FARTHEST < time < _FARTHEST for time in times)
+        and type(share.once) is type(share.revoked) is bool
+        and type(share.uses) is int
+        and isinstance(share.last_user, (str, type(None)))
+    )
 
 
 def _handle(mark: bytes) -> str:

@@ -1,0 +1,96 @@
+"""What a host says when it listens, shares and fetches, looked at before anything is done.
+
+All of it is refused in words, with what was wanted: a wrong length of time, once stored, would make a file of
+secrets unreadable. No refusal repeats a string that opens something, because notebooks keep their outputs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from swingset.core.errors import KernelError
+from swingset.host.wires.keys import SIZE
+from swingset.model.foreign import shown
+from swingset.model.visible import one_line
+from swingset.net import locators
+from swingset.net.locators import Sturdyref
+from swingset.net.values import Malformed
+
+LONGEST_LABEL = 200
+"""How many characters the label of what is shared has at most."""
+
+MOST_SECONDS = 1e10
+"""For how many seconds something may be shared at most; some three hundred years."""
+
+_LONGEST_ADDRESS = 10_000
+
+
+class NetError(KernelError):
+    """This world cannot be reached, or cannot reach another; the message says what to do."""
+
+
+def check_share(
+    label: object, seconds: object, once: object, transport: object, swissnum: object
+) -> float | None:
+    """What something is shared with; returns the seconds. Raises `NetError`."""
+    check_text("label", label)
+    if len(str(label)) > LONGEST_LABEL:
+        raise NetError(f"a label has at most {LONGEST_LABEL} characters, not {len(str(label))}")
+    if type(once) is not bool:
+        raise NetError(f"`once` is True or False, not {shown(once)}")
+    if transport is not None:
+        check_text("transport", transport)
+    if swissnum is not None and (type(swissnum) is not bytes or len(swissnum) != SIZE):
+        raise NetError(f"a swissnum is {SIZE} bytes, or None for chance")
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise NetError(f"`seconds` is a number, or None for ever, not {shown(seconds)}")
+    if not 0 < seconds <= MOST_SECONDS:  # nor is what is no number
+        raise NetError(
+            f"`seconds` is more than 0 and at most {MOST_SECONDS:g}, or None for ever, not {shown(seconds)}"
+        )
+    return float(seconds)
+
+
+def check_listen(transport: object, options: Mapping[str, object]) -> None:
+    """By what a world listens, and with which options. Raises `NetError`."""
+    check_text("transport", transport)
+    for name, value in options.items():
+        check_text(f"option {one_line(name, 40)}", value)
+
+
+def check_text(what: str, value: object) -> None:
+    """That something is a text that can be shown and stored. Raises `NetError`."""
+    if not isinstance(value, str):
+        raise NetError(f"the {what} is a text, not {shown(value)}")
+    if "\0" in value or any(0xD800 <= ord(each) <= 0xDFFF for each in value):
+        raise NetError(f"the {what} is a text without a NUL and without half of a character")
+
+
+def address(source: object) -> Sturdyref:
+    """The address that a string has, or the file of a path object. Raises `NetError`."""
+    text = source if isinstance(source, str) else _read(source)
+    try:
+        found = locators.parse_uri(text.strip())
+    except Malformed as problem:
+        raise NetError(f"this is no address of an object of another world: {problem}") from None
+    if not isinstance(found, Sturdyref):
+        raise NetError("this is the location of a world, and of no object: it needs the part /s/...")
+    return found
+
+
+def _read(source: object) -> str:
+    if not isinstance(source, os.PathLike):
+        raise NetError(f"an address is a string, or a path object of a file with it, not {shown(source)}")
+    path = os.fspath(source)
+    named = one_line(os.fsdecode(path), 200)
+    if "ocapn:" in named.lower() or "/s/" in named:
+        raise NetError("this path is the string itself: give it as a text, without a path object")
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read(_LONGEST_ADDRESS)
+    except (OSError, ValueError) as problem:
+        why = getattr(problem, "strerror", None) or "it is no text"
+        raise NetError(f"the address cannot be read from {named}: {why}") from None
