@@ -276,6 +276,8 @@ class Networking:
     def peers(self) -> list[Peer]:
         """The sessions with other worlds, as of now.
 
+        Raises:
+            NetError: if the vat `net` was terminated, or its rows are not what this library writes.
         Example:
             >>> world.net.peers()
             []
