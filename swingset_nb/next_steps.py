@@ -72,6 +72,31 @@ STEPS = (
     Step(KernelError, r"was not upgraded", ("%swingset vats", "%swingset history")),
     Step(KernelError, r"has no record of k(p)\d", ("%swingset promises",)),
     Step(KernelError, r"has no record of k[od]\w", ("%swingset clists",)),
+    Step(
+        KernelError,
+        r"^this world has no market",
+        ("`%swingset market --open` opens one, for good; `world.market.open(...)` with terms of your own",),
+    ),
+    Step(
+        KernelError,
+        r"^this world has a market already",
+        ("`%swingset undo` takes back the cell that opened it", "`%swingset market` shows it"),
+    ),
+    Step(
+        KernelError,
+        r"^there is (?:no|an) account |^account [\w.-]{1,100} (?:can|cannot|is) |^no account can be called",
+        ("`%swingset market` lists the accounts, and what each can spend",),
+    ),
+    Step(
+        KernelError,
+        r"does not wait any more|^no message waits for whose result",
+        ("`%swingset queue` lists what waits",),
+    ),
+    Step(
+        KernelError,
+        r"^(?:[a-z]+ of a |a |this )(?:bid|market) |^messages without a bid",
+        ("%swingset help bid", "%swingset help market"),
+    ),
     Step(KernelError, r"^there is no vat ", ("%swingset vats",)),
     Step(KernelError, r"has no record of crank|^no cause of ", (_RECORDED,)),
     Step(NotAWorld, "", ("`%swingset open other.world` opens another world",)),

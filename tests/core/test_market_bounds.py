@@ -38,6 +38,8 @@ TERMS = st.fixed_dictionaries(
         "slope": SLOPES,
         "cap": CAPS,
         "price": st.sampled_from(["first", "second"]),
+        "rent": AMOUNTS,
+        "fee": AMOUNTS,
     },
 )
 
@@ -75,6 +77,8 @@ def test_whatever_is_taken_can_be_read_after_any_number_of_steps(
     raw = world.raw
     world.account("free", None)
     world.account("rich", MOST_HELD >> 1)
+    for vat, account in (("A", "rich"), ("B", "free")):
+        world.kernel.change_options(vat, {"account": account})
     with atomic(world.kernel):
         world.market.accounts.keep("clock", [jumped, 0])
     for place, bid in enumerate(bids):

@@ -301,7 +301,12 @@ REFUSED: dict[str, tuple[str, str, list[Any], str]] = {
     "more arguments than there are": ("account", "escalator", [0, 1, 5, 1, True, 9], "got 6 arguments"),
     "an amount below zero": ("account", "transfer", ["bob", -5], "amount wants an int"),
     "more than there is": ("account", "transfer", ["bob", 1 << 40], "can spend"),
-    "to a stranger's account by name": ("account", "transfer", ["name", 5], "wants a device node"),
+    "to a stranger's account by name": (
+        "account",
+        "transfer",
+        ["name", 5],
+        "wants an account that was handed over, not its name",
+    ),
     "to what is no account": ("account", "transfer", ["mint", 5], "wants an account of this market"),
     "money without a mint": ("account", "credit", ["bob", 5], "has no method"),
     "money below zero": ("mint", "credit", ["bob", -1], "amount wants an int"),
@@ -367,8 +372,31 @@ HOST_REFUSED: dict[str, tuple[Any, str]] = {
         lambda market: market.send("shop", "sell", ["x"], account="ann", cap=9),
         "its cap of 9 for its allowance of 10,000,000: lower one",
     ),
+    "a result that waits no more": (lambda market: market.raise_bid("kp1", base=5), "no message waits for"),
+    "a position that is none": (lambda market: market.raise_bid(None, base=5), "named by its position"),
+    "text for a list": (
+        lambda market: market.send("shop", "sell", "x", account="ann", cap=0, allowance=1),
+        r"arguments of sell\(\) want a list",
+    ),
+    "an account that is near": (
+        lambda market: market.account("anna"),
+        "no account anna: there are: ann, bob",
+    ),
     "nothing that waits": (lambda market: market.raise_bid(10**9, base=5), "does not wait any more"),
 }
+
+
+def test_a_market_is_shown_without_an_address() -> None:
+    """What a cell shows of it is the same in each run, also once its world was closed."""
+    world = open_world(None, worker="local")
+    assert repr(world.market) == "<no market: `open()` opens one, for good>"
+    world.market.open()
+    world.market.open_account("ann")
+    assert repr(world.market) == "<a market with 1 account: `bids()` says what waits>"
+    world.close()
+    assert repr(world.market) == "<the market of a world that was closed>"
+    with pytest.raises(swingset.WorldError, match="this world was closed: open it again"):
+        world.market.bids()
 
 
 @pytest.mark.parametrize("case", HOST_REFUSED)

@@ -44,7 +44,10 @@ def open_market(kernel: Kernel, given: object) -> Escalators:
     Raises `KernelError` if it has one, and for terms that are wrong.
     """
     if kernel.agenda.market is not None:
-        raise KernelError("this world has a market already, and its terms stay: make another world")
+        raise KernelError(
+            "this world has a market already, and its terms stay: go back to before it was opened, or make"
+            " another world"
+        )
     if not isinstance(given, Mapping):
         raise KernelError(f"the terms of a market want a dict, got {shown(given)}")
     store, terms = kernel.store, terms_of(dict(given), kernel.store.counters.get("crank"))
@@ -111,14 +114,29 @@ def offer(
 
 
 def raise_bid(kernel: Kernel, position: object, bid: object) -> Bid:
-    """Raise the bid of a waiting message. Raises `KernelError`, as `bidding.raised` does."""
+    """Raise the bid of the message at a position, or of the one with a result. Raises `KernelError`."""
     market, parts = market_of(kernel), _parts(bid)
+    if isinstance(position, str):
+        position = _position_of(kernel, position)
     if type(position) is not int:
-        raise KernelError(f"a position in the run-queue is an int, got {shown(position)}")
+        raise KernelError(
+            "a waiting message is named by its position, as `bids()` has it, or by the promise for its"
+            f" result, got {shown(position)}"
+        )
     if strange := sorted(set(parts) - {"base", "slope", "cap"}):
         raise KernelError(f"{strange[0]} of a bid stays as it is: raise its base, slope or cap")
     with kernel.request("raise-bid", position=position, bid=parts):
         return bidding.raised(market, position, **parts)
+
+
+def _position_of(kernel: Kernel, result: str) -> int:
+    """The position of the waiting message with a result."""
+    for seq, event in kernel.store.queues.all():
+        if isinstance(event, Send) and event.message.result == result:
+            return seq
+    raise KernelError(
+        f"no message waits for whose result {visible(result, 40)} is: it was delivered, dropped or parked"
+    )
 
 
 def _parts(bid: object) -> dict[str, Any]:

@@ -108,6 +108,11 @@ class MarketDevice:
 
     def _named(self, facet: object, context: DeviceContext) -> str:
         """The name of the account of a facet; raises `DeviceError` for anything else."""
+        if not isinstance(facet, Ref):
+            raise DeviceError(
+                f"account wants an account that was handed over, not its name: got {plain.shown(facet)}",
+                name="TypeError",
+            )
         kref = plain.reference(facet, "account", "d").kref
         known = plain.kept(context, kref, _is_node) if context.owns(kref) else None
         if not known or set(known) != {"account"}:

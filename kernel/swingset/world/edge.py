@@ -45,6 +45,7 @@ _WRITE = f"it cannot be written ({{}}); {_KEPT}: give yourself the right to writ
 _DAMAGED = "the file is damaged ({}): go back to a copy of it"
 
 _SQLITE: tuple[tuple[type[apsw.Error], type[WorldError], str], ...] = (
+    (apsw.ConnectionClosedError, WorldError, "this world was closed: open it again"),
     (apsw.FullError, DiskFull, _FULL),
     (apsw.IOError, DiskFailed, _DISK),
     (apsw.ReadOnlyError, CannotWrite, _WRITE),

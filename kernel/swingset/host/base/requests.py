@@ -20,9 +20,11 @@ from swingset.guest.passing import smallcaps
 from swingset.guest.passing.passable import UnpassableError, brief, path_to
 from swingset.host.base.opened import Opened
 from swingset.model.capdata import DEFAULT_IFACE, CapData, Ref
+from swingset.model.foreign import shown
 from swingset.model.refs import is_kref, kref_type
 from swingset.model.stack import room
 from swingset.model.states import ResultPolicy
+from swingset.model.visible import visible
 from swingset.wire.grammar import ALLEGED
 from swingset.world.promises import FULFILLED, REJECTED
 
@@ -104,6 +106,11 @@ class Requests:
 
     def call(self, kref: str, method: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> CapData:
         """A call of a target as capdata, once it is sure that all it mentions is held."""
+        if isinstance(args, str | bytes | Mapping):
+            raise KernelError(
+                f"the arguments of {visible(str(method), 100)}() want a list, got {shown(args)}: put"
+                " them into one, also if it is only one"
+            )
         data = write([method, list(args), dict(kwargs)] if kwargs else [method, list(args)])
         for slot in (kref, *data.slots):
             self._must_be_held(slot)

@@ -18,7 +18,9 @@ from swingset.host.base.requests import Requests, checked_policy
 from swingset.lens.pictures.market_picture import draw_offers
 from swingset.lens.pictures.paper import Picture
 from swingset.lens.present.market import BidRow, Orders, bid_rows, orders
+from swingset.model.counting import plural
 from swingset.model.states import ResultPolicy
+from swingset.world.errors import WorldError
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,14 @@ class Market:
         self._kernel = opened.kernel
         self._requests = Requests(opened)
 
+    def __repr__(self) -> str:
+        try:
+            if not self.is_open:
+                return "<no market: `open()` opens one, for good>"
+            return f"<a market with {plural(len(self.accounts()), 'account')}: `bids()` says what waits>"
+        except WorldError:
+            return "<the market of a world that was closed>"
+
     @property
     def is_open(self) -> bool:
         """Whether this world has a market."""
@@ -81,6 +91,8 @@ class Market:
 
     def open(self, **terms: Any) -> Terms:
         """Open the market, and commit. From then on messages bid for their turn, for good.
+
+        A market cannot be closed, and its terms stay: only going back to before it takes it away.
 
         Args:
             terms: `reserve` (the least offer that runs, 0), `price` (`first` or `second`), `refusal`
@@ -282,20 +294,20 @@ class Market:
             data = self._requests.call(root, method, args, kwargs)
             return trading.offer(self._kernel, root, data, bid, policy=policy)
 
-    def raise_bid(self, position: int, **bid: Any) -> None:
+    def raise_bid(self, position: int | str, **bid: Any) -> None:
         """Raise the bid of a waiting message, and commit.
 
         Args:
-            position: the position of the message, as `bids` has it.
+            position: the position of the message, as `bids` has it, or the promise that `send` returned.
             bid: a higher `base`, `slope` or `cap`, or several of them.
         Raises:
-            KernelError: if no message waits there, for a part that would be lower, and if the account cannot
-                hold the difference.
+            KernelError: if that message does not wait any more, for a part that would be lower, and if the
+                account cannot hold the difference.
         Example:
             >>> opened = world.market.open()
             >>> account = world.market.open_account("ann", 10**9)
             >>> kref = world.market.send("bank", "open_purse", ["alice"], account="ann", cap=10)
-            >>> world.market.raise_bid(world.market.bids()[0].position, base=8)
+            >>> world.market.raise_bid(kref, base=8)
             >>> world.market.bids()[0].offer
             8
         """
