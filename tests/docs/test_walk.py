@@ -1,4 +1,4 @@
-"""The walks through the code in CONTRIBUTING.md are the ways that a message and an upgrade really take."""
+"""The walks through the code in CONTRIBUTING.md are the ways that messages, bids and upgrades really take."""
 
 from __future__ import annotations
 
@@ -73,9 +73,21 @@ def upgrade(world: Controller) -> None:
     world.upgrade_vat("counter", (("counter", COUNTER + "# changed\n"),))
 
 
-@pytest.mark.parametrize(
-    ("title", "work"), [("One message, file by file", message), ("One upgrade, file by file", upgrade)]
-)
+def bid(world: Controller) -> None:
+    world.market.open()
+    world.market.open_account("ann", 10**9)
+    world.market.send("counter", "add", [1], account="ann", base=5, cap=9, policy="none")
+    world.run()
+
+
+WALKS = {
+    "One message, file by file": message,
+    "One bid, file by file": bid,
+    "One upgrade, file by file": upgrade,
+}
+
+
+@pytest.mark.parametrize(("title", "work"), WALKS.items())
 def test_the_walk_is_the_way_it_goes(title: str, work: Callable[[Controller], None]) -> None:
     """Each file that a walk names is entered, and after the one before it."""
     walk = stops(title)

@@ -5,7 +5,7 @@ of the heaps are compared: a bid costs a few steps of one heap, however many oth
 reached its cap rises no more, and moves to the heap of slope 0 when it comes to the top of its own.
 
 Entries may be stale, because a message was taken, dropped or raised; each has a stamp, and what has no living
-stamp is thrown out when it comes to the top. `steps` counts the entries that were moved, for tests.
+stamp is thrown out when it comes to the top.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ class Ladders:
         """`living` is the stamp of each waiting message by its position."""
         self._living = living
         self._heaps: dict[int, list[Entry]] = {0: []}
-        self.steps = 0
 
     def add(self, seq: int, bid: Bid, stamp: int) -> None:
         """Add a bid."""
@@ -46,7 +45,6 @@ class Ladders:
         if entry.cap is not None and slope == 0:
             entry = entry._replace(key=max(entry.key, -entry.cap * UNIT))
         heappush(self._heaps.setdefault(slope, []), entry)
-        self.steps += 1
 
     def _top(self, slope: int, tick: int) -> Entry | None:
         """The highest valid entry of a slope that has not reached its cap; those that have are moved."""
@@ -60,7 +58,6 @@ class Ladders:
                 self._push(0, entry._replace(key=-entry.cap * UNIT))
             else:
                 return entry
-            self.steps += 1
         return None
 
     @contextmanager
@@ -90,7 +87,6 @@ class Ladders:
             rank, slope, entry = best
             yield -rank[0], entry
             heappop(self._heaps[slope])
-            self.steps += 1
             taken.append((slope, entry))
 
     def soonest(self, tick: int, reserve: int) -> int | None:
