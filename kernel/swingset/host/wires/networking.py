@@ -192,7 +192,7 @@ class Networking:
     def unshare(self, what: str) -> Share:
         """Take back what was given out: its string opens nothing any more, not even if the world goes back.
 
-        References that were fetched by it before stay.
+        References that were fetched by it before stay until their connection ends.
 
         Args:
             what: the string, its digest, or its label if only one has that.
