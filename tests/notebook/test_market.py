@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from swingset.host.worlds.opening import open_world
+from swingset_nb import limits
 from tests.notebook.kernels import Kernel
 
 SHOP = """%%vat shop
@@ -87,3 +89,25 @@ def test_the_views_of_the_queue_follow_the_market(kernel: Kernel) -> None:
     assert "a market is open, with 1 account: `%swingset market` shows" in kernel.run("%swingset").plain
     ran = kernel.run("controller.queue.unpause()\n[ran.vat for ran in controller.run().reports][:3]")
     assert ran.plain == "['other', 'shop', 'shop']"
+
+
+class _Stopped(Exception):
+    """Stands for the error of a delivery that its bid has stopped."""
+
+    code = "out-of-computrons"
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.remote_message = words
+
+
+def test_what_a_bid_has_stopped_is_not_cured_by_a_limit() -> None:
+    """The step names the allowance; without a bid it is the limit of the vat that is to be raised."""
+    with open_world(None, worker="local") as world:
+        world.create_vat("shop", (("shop", SHOP.partition("\n")[2]),))
+        words = "vat shop: sell(): the delivery used up its computrons (1,000)"
+        (raised,) = limits.advice(world, _Stopped(words))
+        assert raised.startswith("`%swingset limits shop --computrons")
+        words += ", the allowance of its bid: bid with more, such as allowance=4_000; account ann paid"
+        (better,) = limits.advice(world, _Stopped(words))
+        assert better.startswith("send it again with `allowance=4_000` in its bid")
