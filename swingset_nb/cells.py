@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swingset.core.errors import VatFault
+from swingset.core.options import reserved
 from swingset.host.base.engines import WorkerKind
 from swingset.host.code.rehearsal import Extent, Rehearsal, describe_left_behind
 from swingset.host.code.upgrading import Upgraded
@@ -315,6 +316,8 @@ def _replace(notebook: Notebook, world: OpenWorld, cell: Cell) -> Shown:
 
 
 def _check_name(name: str, world: OpenWorld, hidden: Mapping[str, Any]) -> None:
+    if name != world.session.name and (kept := reserved(name)) is not None:
+        raise BadArguments(kept, "%%vat another_name")
     why = unfit(name, hidden)
     if why is not None or name in ("E", world.session.name):
         means = why or "means something else in this notebook"

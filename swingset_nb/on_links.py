@@ -20,6 +20,7 @@ from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, SwingSetError
 from swingset_nb.notebook import Notebook
 from swingset_nb.render import Message, Shown, Table
+from swingset_nb.sharing import left
 
 _SUFFIX = ".ocapn"
 
@@ -132,21 +133,19 @@ def unshare(notebook: Notebook, given: argparse.Namespace) -> Shown:
 @command("shared", "what was given out, and whether it was used")
 def shared(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     """List the shares."""
-    import time
-
-    now = time.time()
+    session = notebook.require().session
     rows = [
         (
             one_line(share.label, 80),
-            share.state(now),
+            session.net.state(share),
             share.uses,
-            one_line(share.last_user or "", 80),
+            one_line(_short(share.last_user or ""), 80),
             share.digest[:16],
         )
-        for share in notebook.require().controller.net.shared()
+        for share in session.controller.net.shared()
     ]
     columns = ("label", "state", "uses", "last used by", "digest")
-    return Table("shared", columns, rows, "nothing is given out")
+    return Table("shared", columns, rows, "nothing is given out", left(session))
 
 
 @command(

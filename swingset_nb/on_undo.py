@@ -17,6 +17,7 @@ from swingset_nb.notebook import Notebook, words_of
 from swingset_nb.on_branches import undo_of_upgrade
 from swingset_nb.on_worlds import begin_anew
 from swingset_nb.render import Message, Shown
+from swingset_nb.sharing import left
 
 
 @command(
@@ -95,6 +96,7 @@ def _taken(notebook: Notebook, done: Undone) -> list[str]:
         lines.append(f"names as they were: {words_of(back)}")
     if done.holding_dead:
         lines.append(f"names that stay, with dead references in them: {words_of(done.holding_dead)}")
+    lines += left(world.session)
     if world.controller.queue.paused:
         lines.append("the world is paused")
     return lines

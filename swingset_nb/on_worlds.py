@@ -24,6 +24,7 @@ from swingset_nb.on_modules import stale_in_words
 from swingset_nb.on_monitoring import news
 from swingset_nb.open_world import OpenWorld
 from swingset_nb.render import Message, Shown, Table
+from swingset_nb.sharing import left
 
 MOST_NAMED = 30
 """How many checkpoints an error names."""
@@ -65,8 +66,8 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
         hints.append(
             f"`{notebook.open_line()}` binds the names that are not bound: {words_of(notebook.parted)}"
         )
-    elif not hints:
-        hints.append(f"`await E({names[0]}).method(...)` sends; `%swingset picture` shows who holds what")
+    elif not hints and (own := world.own_vats()):
+        hints.append(f"`await E({own[0]}).method(...)` sends; `%swingset picture` shows who holds what")
     return Message(f"{world.path}, crank {world.controller.crank}", lines, hints)
 
 
@@ -260,6 +261,7 @@ def go_back(notebook: Notebook, given: argparse.Namespace) -> Shown:
         lambda: world.controller.history.go_back(given.name),
         f"the world went back to {given.name}",
     )
+    lines += left(world.session)
     return Message(f"{world.path} is as it was at checkpoint {given.name}", lines)
 
 

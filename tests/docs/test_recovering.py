@@ -41,7 +41,13 @@ def codes_of_the_library() -> list[str]:
     found = set[str]()
     for path in (DOCS.parent / "kernel" / "swingset").rglob("*.py"):
         text = path.read_text()
-        for node in ast.walk(ast.parse(text)) if 'code="' in text else ():
+        for node in ast.walk(ast.parse(text)) if "code" in text else ():
+            if isinstance(node, ast.Dict):
+                pairs = zip(node.keys, node.values, strict=True)
+                said = [
+                    value for key, value in pairs if isinstance(key, ast.Constant) and key.value == "code"
+                ]
+                found |= {value.value for value in said if isinstance(value, ast.Constant) and value.value}
             if isinstance(node, ast.keyword) and node.arg == "code" and isinstance(node.value, ast.Constant):
                 found |= {node.value.value} if isinstance(node.value.value, str) else set()
     return sorted(found - {*get_args(Reason)})

@@ -124,6 +124,19 @@ def test_messages_of_others_are_delivered_while_no_cell_runs(opened: Kernel) -> 
     assert told.startswith("counter is not given out any more")
 
 
+def test_what_is_shared_is_told_as_the_world_stands(opened: Kernel) -> None:
+    """A world that went back to before a share has none, and says so; `net` is no name of the user's."""
+    opened.run("%swingset checkpoint before")
+    opened.run("%swingset share counter --to later.ocapn --label later")
+    assert "later    open" in opened.run("%swingset shared").plain
+    told = opened.run("%swingset go-back before").plain
+    assert "from before these were shared, so their strings open nothing: later" in told
+    assert "net" not in told
+    assert "later    left" in opened.run("%swingset shared").plain
+    assert "NameError" in opened.run("net").traceback
+    assert "the name net is kept for a vat of the library" in opened.run("%%vat net\nx = 1").traceback
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

@@ -26,7 +26,7 @@ NAME_LIMIT = 199
 NAME_WANTS = "a name has 1 to 199 letters, digits, '.', '_' and '-'"
 _NAME = re.compile(r"[A-Za-z0-9._-]+\Z", re.ASCII)
 
-RESERVED = ("notebook", "timer", "vatAdmin")
+RESERVED = ("net", "notebook", "timer", "vatAdmin")
 """The names of service vats and sessions, which another vat could use to impersonate them."""
 
 SPELLINGS = {

@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from swingset.core.store import KernelStore
 from swingset.guest.base import context
+from swingset.host.base.starting import service_counter
 from swingset.host.code.joined import Joined
+from swingset.host.controls.device_access import NET, SERVICES
 from swingset.host.variables import looking
 from swingset.host.variables.bindings import ABSENT, Bindings, Changed
 from swingset.host.variables.names import Names
@@ -100,7 +103,7 @@ class SessionNames:
             self.bindings.note(seen, self._joined.liveslots, had, may_hold)
 
     def recall(self) -> dict[str, Any]:
-        """The stored names with their values, and the root of each vat under the vat's name.
+        """The stored names with their values, and the root of each vat of people under the vat's name.
 
         So a vat is found again even if its cell was killed before the name was stored. A vat whose root is
         gone, because nothing held it, is left out. So are names of objects whose class is not defined yet;
@@ -111,8 +114,10 @@ class SessionNames:
             ['bank']
         """
         with self._joined.controller.lock, context.activate(self._joined.liveslots):
-            has_root = self._joined.controller.kernel.has_root
-            vats = [vat.name for vat in self._joined.controller.vats if not vat.attached]
+            kernel = self._joined.controller.kernel
+            has_root, services = kernel.has_root, services_of(kernel.store)
+            known = [vat for vat in self._joined.controller.vats if not vat.attached]
+            vats = [vat.name for vat in known if vat.id not in services]
             roots = {name: self._joined.root(name) for name in vats if has_root(name)}
             return roots | self._read_names(self._names().all())
 
@@ -188,6 +193,12 @@ class SessionNames:
         if self._kept is None or self._kept.live is not live:
             self._kept = Names(live)
         return self._kept
+
+
+def services_of(store: KernelStore) -> frozenset[str]:
+    """The ids of the service vats, which are the library's and belong to nobody's names."""
+    numbers = [store.counters.get(service_counter(name)) for name in (*SERVICES, NET)]
+    return frozenset(f"v{number}" for number in numbers if number)
 
 
 def _is_of_world(value: object) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 from swingset.guest.base import context
 from swingset.host.code.joined import Joined
 from swingset.host.wires.asking import NetError
+from swingset.host.wires.wire_secrets import Share
+from swingset.lens.history.wires import Wire
 from swingset.model.capdata import Ref, promise_named
 from swingset.model.foreign import shown
 from swingset.model.refs import kref_type
@@ -85,3 +88,23 @@ class SessionNet:
             controller.release(kref)
             controller.commit("asked for an object of another world")
             return found
+
+    def state(self, share: Share) -> str:
+        """What the string of a share does now.
+
+        Args:
+            share: one of `controller.net.shared()`.
+        Returns:
+            `open`, `revoked`, `expired` or `used`, as `Share.state` says; `left` if the world has gone back
+            to before it, so that nothing is found by it although nobody took it back.
+        Example:
+            >>> location = world.net.listen("in-process")
+            >>> uri = session.net.share(bank, label="the bank")
+            >>> [session.net.state(share) for share in world.net.shared()]
+            ['open']
+        """
+        controller = self._joined.controller
+        with controller.lock:
+            state = share.state(time.time())
+            here = Wire(controller.kernel.store).has_shared(share.digest)
+            return "left" if state == "open" and not here else state

@@ -26,6 +26,7 @@ SERVICE = "service.net"
 
 _CAME = frozenset({"received", "opened", "closed", "lost", "age"})
 _LONGEST_ROW = 20_000
+_LONGEST_DIGEST = 600
 _SHORT = 12
 
 
@@ -77,6 +78,18 @@ class Wire:
             case "fetch":
                 return "a question for an object of another world"
         return None
+
+    def has_shared(self, digest: str) -> bool:
+        """Whether the world, as it stands, finds an object by the swissnum of a digest, or is about to."""
+        if self.vat is None or len(digest) > _LONGEST_DIGEST:
+            return False
+        if self._store.vatstore.get(self.vat, f"net.f.{digest}") is not None:
+            return True
+        waiting = (event.item for event in self._store.queues.all())
+        return any(
+            isinstance(item, Send) and item.target == self.root and digest in item.message.methargs.body
+            for item in waiting
+        )
 
     def _peer(self, connection: str) -> str:
         """The world at the other end, as long as the session lasts."""

@@ -1,0 +1,20 @@
+"""What is told of sharing with other worlds where something else is shown: after going back, and on opening.
+
+Shares are listed in a file beside the world, which does not go back in time with it. So a world that went
+back to before a share has none, although nobody took it back; only people can share it again.
+"""
+
+from __future__ import annotations
+
+from swingset.host.sessions.session import Session
+from swingset.model.visible import one_line
+from swingset_nb.notebook import words_of
+
+
+def left(session: Session) -> list[str]:
+    """The line that names the shares which the state of the world does not have; empty if there are none."""
+    shares = [share for share in session.controller.net.shared() if session.net.state(share) == "left"]
+    if not shares:
+        return []
+    names = words_of(dict.fromkeys(one_line(share.label or share.digest[:16], 60) for share in shares))
+    return [f"this state is from before these were shared, so their strings open nothing: {names}"]
