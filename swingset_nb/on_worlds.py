@@ -66,7 +66,7 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
         hints.append(
             f"`{notebook.open_line()}` binds the names that are not bound: {words_of(notebook.parted)}"
         )
-    elif not hints and (own := world.own_vats()):
+    elif not hints and (own := world.session.names.vats()):
         hints.append(f"`await E({own[0]}).method(...)` sends; `%swingset picture` shows who holds what")
     return Message(f"{world.path}, crank {world.controller.crank}", lines, hints)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from swingset.host.sessions.session_names import services_of
 from swingset.host.worlds.controller import Controller
 from swingset.lens.present.tables import Lens
 from swingset_nb.interrupts import NotebookSession
@@ -56,12 +55,6 @@ class OpenWorld:
     def vat_names(self) -> list[str]:
         """The names of the vats other than the notebook's own."""
         return [vat.name for vat in self.controller.vats if vat.name != self.session.name]
-
-    def own_vats(self) -> list[str]:
-        """The names of the vats of people: not the notebook's own, and not the library's."""
-        services = services_of(self.controller.kernel.store)
-        vats = [vat for vat in self.controller.vats if vat.id not in services]
-        return [vat.name for vat in vats if vat.name != self.session.name]
 
     def waiting(self) -> int:
         """The number of events in the run-queue."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from swingset.core.store import KernelStore
 from swingset.guest.base import context
 from swingset.host.base.starting import service_counter
 from swingset.host.code.joined import Joined
@@ -114,12 +113,23 @@ class SessionNames:
             ['bank']
         """
         with self._joined.controller.lock, context.activate(self._joined.liveslots):
-            kernel = self._joined.controller.kernel
-            has_root, services = kernel.has_root, services_of(kernel.store)
-            known = [vat for vat in self._joined.controller.vats if not vat.attached]
-            vats = [vat.name for vat in known if vat.id not in services]
-            roots = {name: self._joined.root(name) for name in vats if has_root(name)}
+            has_root = self._joined.controller.kernel.has_root
+            roots = {name: self._joined.root(name) for name in self.vats() if has_root(name)}
             return roots | self._read_names(self._names().all())
+
+    def vats(self) -> list[str]:
+        """The names of the vats of people: no session's, and none of the library's, such as `net`.
+
+        Example:
+            >>> session.names.vats()
+            ['bank']
+        """
+        controller = self._joined.controller
+        with controller.lock:
+            counters = controller.kernel.store.counters
+            numbers = [counters.get(service_counter(name)) for name in (*SERVICES, NET)]
+            services = {f"v{number}" for number in numbers if number}
+            return [vat.name for vat in controller.vats if not vat.attached and vat.id not in services]
 
     def recall_more(self) -> dict[str, Any]:
         """The names that `recall` has left out and whose classes have been defined since, with their values.
@@ -193,12 +203,6 @@ class SessionNames:
         if self._kept is None or self._kept.live is not live:
             self._kept = Names(live)
         return self._kept
-
-
-def services_of(store: KernelStore) -> frozenset[str]:
-    """The ids of the service vats, which are the library's and belong to nobody's names."""
-    numbers = [store.counters.get(service_counter(name)) for name in (*SERVICES, NET)]
-    return frozenset(f"v{number}" for number in numbers if number)
 
 
 def _is_of_world(value: object) -> bool:
