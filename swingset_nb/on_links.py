@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from swingset.core.errors import KernelError
 from swingset.model.visible import one_line
+from swingset_nb.binding import unfit
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, SwingSetError
 from swingset_nb.notebook import Notebook
@@ -157,8 +158,11 @@ def shared(notebook: Notebook, _given: argparse.Namespace) -> Shown:
 )
 def fetch(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Fetch an object, and wait for it."""
-    if not given.name.isidentifier():
-        raise BadArguments(f"{one_line(given.name, 60)!r} is no name", "%swingset fetch NAME FILE")
+    why = unfit(given.name, notebook.shell.user_ns_hidden)
+    if why is not None or given.name == "E":
+        means = why or "sends messages in every notebook"
+        words = f"{one_line(given.name, 60)!r} {means}, so it cannot be bound"
+        raise BadArguments(words, "%swingset fetch ANOTHER_NAME FILE")
     source = given.source
     notebook.give({given.name: notebook.require().session.wait(fetched(notebook, source and _file(source)))})
     return Message(f"{given.name} refers to an object of another world")

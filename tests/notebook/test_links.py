@@ -58,6 +58,7 @@ def test_a_notebook_uses_an_object_of_another_process(opened: Kernel) -> None:
     assert re.search(r"  world \w{12}, vat bank, line 9 of its cell, in ", failed.traceback)
     assert "whoever has that world sees there what led to it" in failed.traceback
     assert "dialled" in opened.run("%swingset peers").plain
+    assert re.match(r"object of world \w{12}.* connected", opened.run("theirs").plain)
     assert "net" in opened.run("%swingset clists").plain
 
 
@@ -146,7 +147,9 @@ def test_what_is_shared_is_told_as_the_world_stands(opened: Kernel) -> None:
         ("%swingset share counter --to /nowhere/at/all", "cannot be written (No such file or directory)"),
         ("%swingset share counter --to .", "is there already, and nothing is shared"),
         ("%swingset unshare nothing", "nothing is shared under this"),
-        ("%swingset fetch 5 it", "'5' is no name"),
+        ("%swingset fetch 5 it", "'5' is no name of Python's"),
+        ("%swingset fetch E it", "'E' sends messages in every notebook"),
+        ("%swingset fetch print it", "'print' means something else in every notebook"),
         ("%swingset fetch it", "nobody can be asked here"),
         ("%swingset fetch it nowhere.ocapn", "the address cannot be read"),
     ],

@@ -27,6 +27,7 @@ SERVICE = "service.net"
 _CAME = frozenset({"received", "opened", "closed", "lost", "age"})
 _LONGEST_ROW = 20_000
 _LONGEST_DIGEST = 600
+_REMOTE = "o+d10/"
 _SHORT = 12
 
 
@@ -91,12 +92,32 @@ class Wire:
             for item in waiting
         )
 
+    def remote(self, vref: str) -> tuple[str, str] | None:
+        """What an object of another world is called, and whether it is reached; None for any other."""
+        row = self._row(f"o.{vref}") if vref.startswith(_REMOTE) else None
+        if row is None:
+            return None
+        uri, conn = row.get("uri"), row.get("conn")
+        peer = world_called(uri) if isinstance(uri, str) else self._peer(str(conn))
+        match row.get("kind"):
+            case "lasting":
+                how = "connected" if conn is not None else "the next message to it connects"
+            case "far":
+                how = "connected"
+            case "sturdy":
+                how = "a string that nobody has followed"
+            case _:
+                how = "broken: its connection has ended"
+        return f"object of {peer}", how
+
+    def _row(self, key: str) -> dict[str, Any] | None:
+        kept = self._store.vatstore.get(self.vat, f"net.{key}") if self.vat and len(key) < 200 else None
+        return read_object(kept, longest=_LONGEST_ROW)
+
     def _peer(self, connection: str) -> str:
         """The world at the other end, as long as the session lasts."""
-        name = connection.strip("'")
-        kept = self._store.vatstore.get(self.vat, f"net.s.{name}") if self.vat and len(name) < 100 else None
-        uri = (read_object(kept, longest=_LONGEST_ROW) or {}).get("peer")
-        return world_called(uri) if isinstance(uri, str) else "another world"
+        found = (self._row(f"s.{connection.strip(chr(39))}") or {}).get("peer")
+        return world_called(found) if isinstance(found, str) else "another world"
 
 
 def world_called(uri: str) -> str:

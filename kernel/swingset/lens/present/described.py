@@ -239,6 +239,9 @@ class _Describing:
             name = f"{one_line(called or 'object', _FIELD)} of {vat}"
             cls = code.named(called)
             return self._of_class(Described(kref, name, (), (), holders, notes=notes), cls, None)
+        far = self._words.wire.remote(vref) if owner.id == self._words.wire.vat else None
+        if far is not None:
+            return Described(kref, far[0], (), (), holders, notes=(far[1], *notes))
         kind = self._kind(owner, vref)
         tag = kind_tag(kind) or ""
         facet = _facet(kind, vref)
