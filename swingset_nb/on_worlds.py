@@ -24,7 +24,7 @@ from swingset_nb.on_modules import stale_in_words
 from swingset_nb.on_monitoring import news
 from swingset_nb.open_world import OpenWorld
 from swingset_nb.render import Message, Shown, Table
-from swingset_nb.sharing import left
+from swingset_nb.sharing import left, unheard
 
 MOST_NAMED = 30
 """How many checkpoints an error names."""
@@ -139,7 +139,7 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     if world.session.found_digest is not None:
         lines.append(f"digest as found: {world.session.found_digest}")
     lines += _come_back(notebook, world, world.session.left_behind)
-    lines += world.controller.queue.held_back()
+    lines += world.controller.queue.held_back() + unheard(world.session)
     if world.controller.queue.paused:
         lines.append("it is paused")
     hint = "`%swingset` says what to do next"

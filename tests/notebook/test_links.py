@@ -182,3 +182,11 @@ def test_a_wait_that_is_stopped_does_not_advise_to_send_again(opened: Kernel) ->
     opened.process.send_signal(signal.SIGCONT)
     assert "stays sent, and may still be done" in stopped.traceback
     assert "sends it once more" in stopped.traceback
+
+
+def test_a_world_that_is_opened_again_says_that_it_does_not_listen(opened: Kernel) -> None:
+    """What it shares is reached only then."""
+    opened.run("%swingset close")
+    assert (
+        "when it listens: `%swingset listen`" in opened.run("%swingset open mine.world --worker local").plain
+    )
