@@ -174,7 +174,7 @@ def test_bootstrap_can_make_vats_of_bundles(tmp_path: Path, worker: str) -> None
 # What is refused
 
 OPTIONS: list[tuple[object, str]] = [
-    ({"bogus": 1}, "unknown option str 'bogus'; there are: computrons"),
+    ({"bogus": 1}, "unknown option str 'bogus'; there are: account, computrons"),
     ({"meter": "m99"}, "there is no meter 'm99'"),
     ({"critical": "no"}, "option critical wants True or False, got str 'no'"),
     ({"computrons": "many"}, "option computrons wants None or an int from 1, got str 'many'"),

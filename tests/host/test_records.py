@@ -68,7 +68,7 @@ def _account(world: swingset.Controller) -> None:
 
 def _bid(world: swingset.Controller) -> None:
     _account(world)
-    world.market.send("ann", "greet", ["x"], account="ann", base=1, slope="1/2", cap=9)
+    world.market.send("ann", "greet", ["x"], account="ann", base=1, slope="1/2", cap=9, allowance=2)
 
 
 ASKED: dict[str, tuple[str, Callable[[swingset.Controller], Any]]] = {
