@@ -2,23 +2,39 @@
 
 Packed data may come from anybody, so the announced size of a frame is checked before any memory is allocated
 for it. Large data is unpacked piece by piece, as it is used (`Unpacking`).
+
+Two worlds of one process may run on two threads, and zstd's contexts serve one thing at a time: each thread
+has its own, and what is unpacked in pieces one of its own.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import zstandard
 
 from .errors import DamagedWorld
 
-_compressor = zstandard.ZstdCompressor(level=3, write_content_size=True)
-_decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+
+def _unpacker() -> zstandard.ZstdDecompressor:
+    return zstandard.ZstdDecompressor(max_window_size=1 << 27)
+
+
+class _Contexts(threading.local):
+    """What a thread packs and unpacks with."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=3, write_content_size=True)
+        self.decompressor = _unpacker()
+
+
+_contexts = _Contexts()
 
 
 def compress(data: bytes) -> bytes:
     """A zstd frame that announces its size."""
-    return _compressor.compress(data)
+    return _contexts.compressor.compress(data)
 
 
 class Unpacking:
@@ -38,7 +54,7 @@ class Unpacking:
 
     def reader(self) -> Callable[[int], bytes]:
         """Return a function that reads the next bytes, at most `most`; it raises `DamagedWorld`."""
-        stream, left = _decompressor.stream_reader(self._data), self.size
+        stream, left = _unpacker().stream_reader(self._data), self.size
 
         def read(most: int) -> bytes:
             nonlocal left
@@ -72,7 +88,7 @@ def decompress(data: bytes, most: int, what: str) -> bytes:
 
 def _unpacked(data: bytes, size: int, what: str) -> bytes:
     try:
-        plain = _decompressor.decompress(data, allow_extra_data=False)
+        plain = _contexts.decompressor.decompress(data, allow_extra_data=False)
     except zstandard.ZstdError as problem:
         raise DamagedWorld(f"{what} cannot be unpacked: {problem}") from problem
     if len(plain) != size:
