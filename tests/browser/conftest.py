@@ -199,9 +199,9 @@ def notebook_page(lab: tuple[str, Path], browser: Any) -> Iterator[Lab]:
     page.close()
 
 
-@pytest.fixture(scope="module", params=["JupyterLab", "Notebook 7"])
+@pytest.fixture(scope="module", params=["JupyterLab", pytest.param("Notebook 7", marks=pytest.mark.slow)])
 def front(request: pytest.FixtureRequest, lab: tuple[str, Path], browser: Any) -> Iterator[Lab]:
-    """A page in each of the two front ends, which all tests of a module share."""
+    """A page in each front end, which all tests of a module share; Notebook 7 is in the slow sweep."""
     url, served = lab
     page = new_page(browser)
     shared = Lab(page, url, served, alone=request.param == "Notebook 7")
