@@ -84,10 +84,10 @@ TWICE_COUNTED = "what reads the tree counts its levels too, and this is what a t
 FLAGS = "there is such a flag wherever these tests run"
 SMALLER = "how small packed data is, and in what pieces it is read or hashed, is no state of a world"
 EQUIVALENT: dict[tuple[str, str], str] = {
-    ("codec.py", "_compressor = zstandard.ZstdCompressor(level=4, write_content_size=True)"): SMALLER,
+    ("codec.py", "self.compressor = zstandard.ZstdCompressor(level=4, write_content_size=True)"): SMALLER,
     (
         "codec.py",
-        "_decompressor = zstandard.ZstdDecompressor(max_window_size=1 >> 27)",
+        "return zstandard.ZstdDecompressor(max_window_size=1 >> 27)",
     ): "a limit of nothing is the library's own, which is the same",
     ("digest.py", "_BATCH = 4097"): SMALLER,
     ("digest.py", "if len(pieces) >= _BATCH or size > _MOST_BATCH:"): SMALLER,
