@@ -358,9 +358,9 @@ def test_a_copy_of_a_world_speaks_as_nobody(stored: tuple[Side, Side], tmp_path:
     alice, _ = stored
     uri = alice.shared()
     alice.close()
-    (tmp_path / "else").mkdir()
-    shutil.copy(tmp_path / "alice.world", tmp_path / "else" / "copy.world")
-    copy = Side(tmp_path / "else" / "copy.world")
+    (tmp_path / "b").mkdir()  # short, because the socket lies there, too
+    shutil.copy(tmp_path / "alice.world", tmp_path / "b" / "c.world")
+    copy = Side(tmp_path / "b" / "c.world")
     location = copy.world.net.listen("unix")
     assert location.partition("?")[0] not in uri
     assert copy.world.net.shared() == []
