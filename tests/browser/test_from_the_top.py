@@ -26,6 +26,7 @@ def cells_of(name: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_restart_and_run_all_twice_and_a_second_notebook(front: Lab, pictures: Path) -> None:
     """Each run goes on with the world of the one before; another notebook learns who has it open."""
     from playwright.sync_api import expect

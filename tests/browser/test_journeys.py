@@ -122,6 +122,7 @@ def test_step_and_run_from_the_panel(notebook_page: Any, pictures: Path) -> None
     assert lab.strangers == []
 
 
+@pytest.mark.slow
 def test_a_panel_whose_kernel_has_ended_says_so(notebook_page: Any, pictures: Path) -> None:
     """Its buttons do nothing any more, and it has the lines that show it again."""
     from playwright.sync_api import expect

@@ -123,6 +123,7 @@ def test_killed_while_committing(tmp_path: Path) -> None:
     killed_at_random(tmp_path, "local", range(20), 0.15)
 
 
+@pytest.mark.slow
 def test_killed_while_committing_heaps(tmp_path: Path) -> None:
     """The same with confined vats, whose heap images are part of commits."""
     killed_at_random(tmp_path, "wasm", range(100, 106), 0.4)

@@ -234,7 +234,7 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     gc.unfreeze()
 
 
-@pytest.mark.parametrize("worker", ["local", "wasm"])
+@pytest.mark.parametrize("worker", ["local", pytest.param("wasm", marks=pytest.mark.slow)])
 def test_counts_are_exact_through_small_budgets_and_kills(
     worker: str, tmp_path: Path, make_stage: Callable[..., Stage]
 ) -> None:
