@@ -95,6 +95,23 @@ def test_a_replay_agrees_and_changes_nothing(worker: str, full: bool, tmp_path: 
     stage.close()
 
 
+@pytest.mark.parametrize("full", [False, True], ids=["kernel", "full"])
+def test_a_vat_goes_on_from_its_image_after_a_delivery_that_was_stopped(full: bool) -> None:
+    """The image is not repeated, so the vat is brought back from its transcript, and agrees."""
+    spin = COUNTER.replace("if by > 9:", "while by == 8:\n                pass\n            if by > 9:")
+    with swingset.open_world(None) as world:
+        world.create_vat("counter", (("counter", spin),), options={"computrons": 50_000_000})
+        asked = [world.queue_to_root("counter", "up")]
+        world.run()
+        world.checkpoint("here")
+        for by in (8, 2):
+            asked.append(world.queue_to_root("counter", "up", [by]))
+            world.run()
+        assert [world.status(kref or "") for kref in asked] == ["fulfilled", "rejected", "fulfilled"]
+        replayed = swingset.replay(world, full=full)
+        assert replayed.ok, str(replayed)
+
+
 def test_a_file_is_replayed_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody has to open it, no local code of it runs, and no engine is prepared that no vat needs."""
     path = tmp_path / "a.world"

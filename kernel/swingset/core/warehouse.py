@@ -349,12 +349,16 @@ class Warehouse:
         `vat` and `span` are the vat's rows as they were then. The caller closes the worker. Raises what
         `online` raises.
         """
+        return self._bring_back(vat, self._with_image(vat, span))
+
+    def _with_image(self, vat: VatRecord, span: Span) -> Span:
+        """The span, without its image if that is gone: the transcript of the incarnation may be there."""
         if span.snapshot is not None:
             try:
                 self._store.world.heaps.load(span.snapshot, vat=vat.id, most=_most_memory(vat))
-            except DamagedWorld:  # the image is gone, and the transcript of the incarnation may be there
-                span = span._replace(snapshot=None)
-        return self._bring_back(vat, span)
+            except DamagedWorld:
+                return span._replace(snapshot=None)
+        return span
 
     def _repeat(self, worker: Worker, vat: VatRecord, since: str | None, last: str | None) -> int:
         # The transcript holds only deliveries that kept their limits, which may be others by now: each gets

@@ -44,7 +44,7 @@ from swingset.world.errors import DamagedWorld
 from swingset.world.file import WorldFile
 from swingset.world.records import CrankRecord, DeviceAnswer, DeviceEffect, Record
 from swingset.world.rows import RULES
-from swingset.world.vats import VatRecord
+from swingset.world.vats import Span, VatRecord
 
 OWN_KINDS = ("bundle", "vat-admin", "timer", "mailbox", "bridge", "market")
 """The kinds of device that reach nothing outside of the kernel, so that a replay runs their code."""
@@ -291,6 +291,10 @@ class ScriptedWarehouse(Warehouse):
         if isinstance(self._script.crank.event, UpgradeVat) and not self._brought_out(vat):
             raise VatDiverged(vat.id, f"vat {vat.name} could not be brought back for its upgrade")
         return super().online(vat) if self._is_run(vat) else self._scripted(vat)
+
+    def _bring_back(self, vat: VatRecord, span: Span) -> Worker:
+        # Images that the host took are no part of what is repeated: they are in the source's file alone.
+        return super()._bring_back(vat, self._with_image(vat, span))
 
     def _is_run(self, vat: VatRecord) -> bool:
         return self._runs and vat.recorded and not vat.attached
