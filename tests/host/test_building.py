@@ -189,6 +189,26 @@ OPTIONS: list[tuple[object, str]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    "source", [(("a", PLAIN),), b"x", 5, [PLAIN]], ids=lambda source: type(source).__name__
+)
+def test_a_source_that_is_no_text_is_refused(local: Stage, source: Any) -> None:
+    """It is named before there is a vat, and the world goes on."""
+    with pytest.raises(TypeError, match=f"the source of a is a text, not {type(source).__name__}"):
+        local.session.define("a", source)
+    assert [known.name for known in local.controller.vats] == ["notebook"]
+
+
+@pytest.mark.parametrize(
+    "parts", ["text", (("a", 5),), (("a",),), (5,), (("a", PLAIN, 1),), (("a", "\ud800"),)]
+)
+def test_parts_that_are_none_are_refused(local: Stage, parts: Any) -> None:
+    """Nothing is stored that the world could not read back."""
+    with pytest.raises(TypeError, match="is no pair of a name and a text"):
+        local.controller.create_vat("a", parts)
+    assert [known.name for known in local.controller.vats] == ["notebook"]
+
+
 @pytest.mark.parametrize(("options", "words"), OPTIONS)
 def test_options_of_the_host_are_checked(local: Stage, options: Any, words: str) -> None:
     """An option that the kernel could not use is refused before there is a vat, and named."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from swingset.model.capdata import is_well_formed
-from swingset.model.foreign import Unreadable, read_json
+from swingset.model.foreign import Unreadable, read_json, shown
 from swingset.model.spelling import canonical
 
 from .bulk import stored
@@ -29,7 +29,7 @@ class Bundles:
         self._pile = world.memory.pile("bundles", 2)
 
     def put(self, parts: Sequence[tuple[str, str]]) -> str:
-        """Store these parts, in this order; returns the bundle's id."""
+        """Store these parts, in this order; returns the bundle's id. Raises `TypeError` if they are none."""
         text = _text(parts)
         bundle = _id(text)
         self._world.begin()
@@ -48,7 +48,16 @@ class Bundles:
         return _parts(self._world.name, id, text)
 
 
+def check_parts(parts: Sequence[tuple[str, str]]) -> None:
+    """Raise `TypeError` unless these are parts, each a name and a text that can be stored."""
+    for number, part in enumerate(parts, 1):
+        if not _is_part(part):
+            words = f"part {number} of a vat's code is no pair of a name and a text: {shown(part)}"
+            raise TypeError(words)
+
+
 def _text(parts: Sequence[tuple[str, str]]) -> str:
+    check_parts(parts)
     return canonical([[name, source] for name, source in parts])
 
 
@@ -64,7 +73,7 @@ def _parts(world: str, id: str, text: str) -> tuple[tuple[str, str], ...]:
 
 def _is_part(part: Any) -> bool:
     return (
-        isinstance(part, list)
+        isinstance(part, list | tuple)
         and len(part) == 2
         and all(isinstance(text, str) and is_well_formed(text) for text in part)
     )

@@ -16,6 +16,7 @@ from swingset.model import modules
 from swingset.model.capdata import NOTHING, CapData
 from swingset.model.messages import CreateVat, UpgradeVat
 from swingset.model.modules import RAW, is_raw
+from swingset.world.bundles import check_parts
 from swingset.world.errors import DamagedWorld
 
 _ONLY_OWN = (
@@ -47,6 +48,7 @@ def create_vat(
     `service` is set only for service vats, whose ids the world stores.
     """
     kernel = opened.kernel
+    check_parts(parts)
     if is_raw(parts) and not service:
         raise KernelError(f"vat {name}: {_ONLY_OWN}")
     with opened.lock:
@@ -106,6 +108,7 @@ def upgrade_vat(
 
 def _check_own(opened: Opened, name: str, parts: Parts) -> None:
     """Raise `KernelError` unless an upgrade leaves a raw vat as it is and makes none of another."""
+    check_parts(parts)
     vat = opened.kernel.vat(name)
     try:
         before = () if vat.bundle is None else opened.world.bundles.get(vat.bundle)

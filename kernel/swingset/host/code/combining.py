@@ -19,7 +19,13 @@ def combined(joined: Joined, vat: str, part: str, source: str | None) -> Parts:
 
 
 def all_combined(joined: Joined, vat: str, changes: Mapping[str, str | None]) -> Parts:
-    """The same with several parts, each with its source, or with None to be removed."""
+    """The same with several parts, each with its source, or with None to be removed.
+
+    Raises `TypeError` for a source that is no text.
+    """
+    for part, source in changes.items():
+        if source is not None and not isinstance(source, str):
+            raise TypeError(f"the source of {part} is a text, not {type(source).__name__}")
     controller = joined.controller
     with controller.lock:
         known = vat in controller.vats

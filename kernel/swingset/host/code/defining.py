@@ -40,7 +40,7 @@ class DefinesVats:
             StrangeDrafts: if there are drafts that this session has neither made nor accepted.
             VatExists: if a vat has that name.
             VatFault: if the code fails, with the user's own line; then no vat was made.
-            TypeError: for parameters that cannot be passed.
+            TypeError: for a source that is no text, and for parameters that cannot be passed.
         Example:
             >>> other = session.define("branch", dict(world.vats.parts("bank"))["bank"])
             >>> purse = session.wait(E(other).open_purse("bob"))

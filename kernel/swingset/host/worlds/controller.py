@@ -226,6 +226,7 @@ class Controller(Views):
         Raises:
             VatExists: if a vat has that name.
             KernelError: for an invalid name, option or module.
+            TypeError: for parts that are no names and texts.
             VatFault: if the code fails, with the user's own line; then no vat was made.
         Source:
             `createVat` of the vat-admin vat, without a vat that asks for it.
@@ -261,6 +262,7 @@ class Controller(Views):
         Raises:
             NoSuchVat: if there is no such vat.
             KernelError: for an invalid module.
+            TypeError: for parts that are no names and texts.
             VatFault: if the new code fails, with the reason; the old incarnation then stays as it was.
         Source:
             `controller.upgradeStaticVat`, for every vat and not only those of the configuration.
