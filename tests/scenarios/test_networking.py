@@ -166,11 +166,15 @@ def test_a_reference_can_be_sent_along_and_called_back(alice: Side, bob: Side) -
 
 
 def test_the_holder_of_a_remote_object_is_seen_in_the_tables(alice: Side, bob: Side) -> None:
-    """A c-list shows it as an export of the vat `net`."""
+    """A c-list shows it as an export of the vat `net`, and it is called after its world everywhere."""
     theirs = bob.fetch(alice.shared())
     kref = bob.session.kref_of(theirs)
     (row,) = [row for row in bob.world.lens.objects() if row.kref == kref]
     assert (row.owner, row.holders) == ("net", ("notebook",))
+    peer = bob.world.net.peers()[0].peer.removeprefix("ocapn://")[:12]
+    called = f"object of world {peer}"
+    assert row.label == called
+    assert bob.world.lens.describe(kref).name == bob.world.lens.label(kref) == called
 
 
 @pytest.mark.parametrize("end", ["unshare", slow("label"), slow("digest"), "once", slow("expired")])
@@ -187,7 +191,7 @@ def test_a_string_opens_nothing_once_it_is_spent(alice: Side, bob: Side, end: st
     if end in ("unshare", "label", "digest"):
         net.unshare({"unshare": uri, "label": "gift", "digest": share.digest}[end])
         settle(alice)
-    with pytest.raises(RemoteError, match="nothing is shared under this swissnum"):
+    with pytest.raises(RemoteError, match="this string opens nothing"):
         bob.fetch(uri)
     state = {"once": "used", "expired": "expired"}.get(end, "revoked")
     assert net.shared()[0].state(time.time()) == state
@@ -206,7 +210,7 @@ def test_a_swissnum_is_in_no_world(alice: Side, bob: Side) -> None:
         for spelled in (found.swissnum.hex(), uri.rpartition("/")[2], b64(found.swissnum)):
             assert spelled not in said
     digest = hashlib.sha256(found.swissnum).digest()
-    with pytest.raises(RemoteError, match="nothing is shared"):
+    with pytest.raises(RemoteError, match="this string opens nothing"):
         bob.fetch(locators.sturdyref_uri(found.locator, digest))
 
 
@@ -380,7 +384,7 @@ def test_going_back_in_time_ends_connections_and_undoes_no_revocation(stored: tu
     settle(alice, bob)
     assert alice.ended()[-1].startswith("the world was closed, or has gone back")
     assert bob.ask(bob.session.root("keeper"), "deposit", "it", 5) == 5
-    with pytest.raises(RemoteError, match="nothing is shared"):
+    with pytest.raises(RemoteError, match="this string opens nothing"):
         bob.fetch(uri)
 
 

@@ -73,6 +73,6 @@ class Bootstrap:
         digest = swissnum[:_LONGEST].hex()
         name = self._core.batch.get(f"f.{digest}")
         if name is None or not self._core.wire.may_fetch(digest, conn):
-            raise Refused("nothing is shared under this swissnum")
+            raise Refused("this string opens nothing: it was taken back, used, has expired, or never was one")
         if result is not None:
             self._core.cells.settle(result, False, Ref(name))

@@ -8,8 +8,8 @@ arguments; keyword arguments follow as one `Tagged("kwargs", ...)`.
 Both sides are strangers: a body may come from a hostile vat, a value from a hostile peer. Either is checked
 here, and refused with `Refused`, which says which value and what to pass instead.
 
-The guest library reads the same bodies (`guest.passing`), but into live objects of a vat with liveslots, which
-the vat of the network has none of. What the two share, the grammar, is in `wire`.
+The guest library reads the same bodies (`guest.passing`), but into live objects of a vat with liveslots,
+which the vat of the network has none of. What the two share, the grammar, is in `wire`.
 """
 
 from __future__ import annotations

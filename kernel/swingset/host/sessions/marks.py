@@ -27,7 +27,7 @@ from swingset.host.variables.bindings import Changed
 from swingset.host.worlds.controller import Controller
 from swingset.lens.history.recorded import Recorded
 from swingset.lens.history.taken_back import Judge, did_nothing, only_housekeeping
-from swingset.lens.history.wires import Wire
+from swingset.lens.state.wires import Wire
 
 MOST = 500
 """How many steps of a session are remembered; older ones are found in the records."""

@@ -16,7 +16,7 @@ from typing import TypeGuard
 
 from swingset.core.store import KernelStore
 from swingset.lens.history.cause import Causes, result_of
-from swingset.lens.history.wires import Wire, called_by_others
+from swingset.lens.state.wires import Wire, called_by_others
 from swingset.model.messages import Collect, CreateVat, Reap, Send, UpgradeVat
 from swingset.model.visible import one_line
 from swingset.world.edge import told_in_words

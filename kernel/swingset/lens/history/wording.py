@@ -11,8 +11,8 @@ from typing import Any
 
 from swingset.core.store import KernelStore
 from swingset.lens.history.requests_in_words import kept_name, request_in_words
-from swingset.lens.history.wires import Wire
 from swingset.lens.state.reading import Reading, among
+from swingset.lens.state.wires import Wire
 from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.messages import CleanUp, Collect, CreateVat, Event, Reap, Send, described
 from swingset.model.refs import is_kref, kref_type

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 from swingset.core.store import KernelStore
 from swingset.lens.state.records import descriptors, kind_tag
 from swingset.lens.state.versions import Outdated, outdated
+from swingset.lens.state.wires import Wire
 from swingset.model.messages import QueuedEvent
 from swingset.model.refs import ROOT, kref_type, sort_key
 from swingset.world.clists import CListEntry
@@ -135,10 +136,17 @@ class Reading:
         if vref == ROOT:
             return f"root of {self.name(obj.owner)}"
         if vref.startswith("o+d"):
+            far = self._wire.remote(vref) if obj.owner == self._wire.vat else None
+            if far is not None:
+                return far[0]
             kind = vref[3:].partition("/")[0]
             tag = kind_tag(self._kinds.get(obj.owner, {}).get(kind))
             return f"kind {kind}" if tag is None else tag[:80]
         return obj.iface or "object"
+
+    @cached_property
+    def _wire(self) -> Wire:
+        return Wire(self.store)
 
     @cached_property
     def _vrefs(self) -> dict[tuple[str, str], str]:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from swingset.core.store import KernelStore
+from swingset.lens.state.wires import Wire
 from swingset.model.foreign import Unreadable, read_json, read_object
 from swingset.model.refs import ROOT, MalformedReference, parse_vref
 from swingset.model.visible import one_line
@@ -58,12 +60,19 @@ class Records:
                 if base(mention.vref) == vref or mention.vref == vref:
                     yield mention
 
+    @cached_property
+    def _wire(self) -> Wire:
+        return Wire(self._store)
+
     def called(self, vat: str, vref: str) -> str:
         """What kind of object a vat's export is, for people: the tag of its kind, or `object`."""
         if vref == ROOT:
             return "root"
         if not vref.startswith(("o+d", "o+v")):
             return "object"
+        far = self._wire.remote(vref) if vat == self._wire.vat else None
+        if far is not None:
+            return far[0]
         kind = vref[3:].partition("/")[0]
         if vat not in self._kinds:
             self._kinds[vat] = descriptors(self._store, ONE, vat).get(vat, {})
