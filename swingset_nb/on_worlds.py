@@ -24,7 +24,7 @@ from swingset_nb.on_modules import stale_in_words
 from swingset_nb.on_monitoring import news
 from swingset_nb.open_world import OpenWorld
 from swingset_nb.render import Message, Shown, Table
-from swingset_nb.sharing import left, unheard
+from swingset_nb.sharing import connected, left, unheard
 
 MOST_NAMED = 30
 """How many checkpoints an error names."""
@@ -46,6 +46,7 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     lines.append(f"vats: {words_of(names)}" if names else "no vats yet")
     lines.append(f"run-queue: {world.waiting()} waiting" if world.waiting() else "run-queue: empty")
     _tell_queue(notebook, world, lines, hints)
+    lines += connected(world.session)
     if not notebook.settings.autorun:
         lines.append("autorun is off: nothing runs after a cell")
     lacking = world.session.lacking()

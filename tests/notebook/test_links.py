@@ -86,6 +86,8 @@ def test_a_string_is_in_no_output_unless_asked_for(opened: Kernel) -> None:
     assert "counter.ocapn is there already" in opened.run("%swingset share counter").traceback
     assert "ocapn://" in opened.run("%swingset share counter --show --label again").plain
     assert "counter  open" in opened.run("%swingset shared").plain
+    joined = "other worlds: it listens by unix, shares 2 objects and is connected to 1 other world"
+    assert joined in opened.run("%swingset").plain
 
 
 def test_messages_of_others_are_delivered_while_no_cell_runs(opened: Kernel) -> None:

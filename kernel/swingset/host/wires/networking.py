@@ -129,6 +129,15 @@ class Networking:
             self._listens[transport] = options
             return location
 
+    def transports(self) -> list[str]:
+        """By which netlayers this world listens now.
+
+        Example:
+            >>> world.net.transports()
+            []
+        """
+        return list(self._listens)
+
     def _beside(self) -> str:
         path = self._opened.world.path
         if path is None:
