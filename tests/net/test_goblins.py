@@ -5,62 +5,30 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from swingset.host.sessions.session import Session
 from swingset.host.worlds.opening import open_world
-from swingset.net.locators import Locator, located, sturdyref_uri
+from swingset.net.locators import Locator, sturdyref_uri
 from swingset.net.values import Failure, Hidden, Ref, Symbol, Tagged
-from tests.net.bench import TRANSPORT, World
+from tests.net.bench import World
+from tests.net.goblins.process import CHROOT, Goblins, installed
 from tests.net.sockets import Sockets
 from tests.net.wellknown import BUILDER, ECHO, ENLIVENER, GREETER, PAIR, publish
 
-HERE = Path(__file__).parent
-CHROOT = Path(os.environ.get("SWINGSET_GOBLINS", HERE.parent.parent / ".goblins"))
 RELAY = b"relay---------------------------"
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        not (CHROOT / "usr/bin/guile-3.0").exists() or os.geteuid() != 0,
+        not installed(),
         reason="Spritely Goblins is not installed: make peer-goblins (needs root on Debian)",
     ),
 ]
-
-
-class Goblins:
-    """A process with a Goblins peer."""
-
-    def __init__(self, name: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        shutil.copy(HERE / "goblins/peer.scm", CHROOT / "srv/peer.scm")
-        words = [
-            "LANG=C.UTF-8",
-            "HOME=/root",
-            "GUILE_AUTO_COMPILE=0",
-            f"OCAPN_PORT={port}",
-            f"OCAPN_NAME={name}",
-        ]
-        command = ["chroot", str(CHROOT), "env", *words, "guile-3.0", "/srv/peer.scm"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        self.here = located(TRANSPORT, name, {"host": "127.0.0.1", "port": str(port)})
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == f"READY {port}\n".encode()
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,11 @@
 ;; A peer for tests: Goblins on plain TCP on loopback, with no framing, by the name in OCAPN_NAME and the port
 ;; in OCAPN_PORT. Besides the five objects for interoperability tests it publishes a relay, which sends what it
-;; is given to its first argument.
+;; is given to its first argument, and two that send to another as often as they are told, to be measured: one
+;; when the answer before has come, one all at once.
 (use-modules (goblins) (goblins vat) (goblins actor-lib io)
              (goblins ocapn captp) (goblins ocapn ids) (goblins ocapn netlayer base-port)
              (goblins utils hashmap) (fibers conditions)
-             (rnrs bytevectors) (ice-9 match) (ice-9 threads))
+             (rnrs bytevectors) (srfi srfi-11) (ice-9 match) (ice-9 threads))
 
 (sigaction SIGPIPE SIG_IGN)
 (define name (getenv "OCAPN_NAME"))
@@ -56,6 +57,26 @@
 (define (^pair _) (lambda () (call-with-values spawn-promise-and-resolver list)))
 (define (^enlivener _ capn) (lambda (reference) (<- capn 'enliven reference)))
 (define (^relay _) (lambda (who . said) (apply <- who said)))
+(define (^in-turn _)
+  (lambda (who count)
+    (let-values (((promise resolver) (spawn-promise-and-resolver)))
+      (let again ((left count))
+        (if (zero? left)
+            (<-np resolver 'fulfill #t)
+            (on (<- who left) (lambda _ (again (- left 1))))))
+      promise)))
+(define (^at-once _)
+  (lambda (who count)
+    (let-values (((promise resolver) (spawn-promise-and-resolver)))
+      (let ((open count))
+        (define (answered . _)
+          (set! open (- open 1))
+          (when (zero? open) (<-np resolver 'fulfill #t)))
+        (let again ((left count))
+          (unless (zero? left)
+            (on (<- who left) answered)
+            (again (- left 1)))))
+      promise)))
 
 (define home (spawn-vat))
 (with-vat home
@@ -70,7 +91,9 @@
        ("VMDDd1voKWarCe2GvgLbxbVFysNzRPzx" . ,(spawn ^greeter))
        ("IokCxYmMj04nos2JN1TDoY1bT8dXh6Lr" . ,(spawn ^pair))
        ("gi02I1qghIwPiKGKleCQAOhpy3ZtYRpB" . ,(spawn ^enlivener capn))
-       ("relay---------------------------" . ,(spawn ^relay))))
+       ("relay---------------------------" . ,(spawn ^relay))
+       ("in-turn-------------------------" . ,(spawn ^in-turn))
+       ("at-once-------------------------" . ,(spawn ^at-once))))
     (format #t "READY ~a\n" port)
     (force-output)))
 
