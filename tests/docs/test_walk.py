@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import swingset
-from swingset import Controller, open_world
+from swingset import Controller, Session, open_world
+from swingset.vat import E
 
 GUIDE = Path(__file__).parent.parent.parent / "CONTRIBUTING.md"
 CODE = Path(swingset.__path__[0])
@@ -74,10 +75,11 @@ def upgrade(world: Controller) -> None:
 
 
 def bid(world: Controller) -> None:
+    session = Session(world)
     world.market.open()
     world.market.open_account("ann", 10**9)
-    world.market.send("counter", "add", [1], account="ann", base=5, cap=9, policy="none")
-    world.run()
+    account, counter = session.devices.market("account", "ann"), session.root("counter")
+    session.wait(E.bid(account, base=5, cap=9)(counter).add(1))
 
 
 WALKS = {

@@ -111,7 +111,11 @@ class DeviceContext:
 
 
 class Device(Protocol):
-    """The code that serves all devices of one kind."""
+    """The code that serves all devices of one kind.
+
+    Code with a true attribute `takes_promises` is given promises too, because it passes them on and never
+    waits for one.
+    """
 
     kind: str
 
@@ -174,8 +178,6 @@ class DeviceBoard:
         """Serve a vat's call in krefs; returns whether it failed, and the answer or the error."""
         if len(method) > MAX_METHOD:
             raise IllegalSyscall(f"the method of a device is a str of at most {MAX_METHOD} characters")
-        if any(kref_type(slot) == "p" for slot in args.slots):
-            raise IllegalSyscall("a device cannot be given a promise: await it first")
         owned = self._store.objects.get(node)
         record = self._store.devices.get(owned.owner) if owned and owned.owner else None
         if record is None:
@@ -183,6 +185,8 @@ class DeviceBoard:
         code = self._code.get(record.kind)
         if code is None:
             return True, capdata.error("Error", f"this host has no code for devices of kind {record.kind!r}")
+        if any(kref_type(slot) == "p" for slot in args.slots) and not getattr(code, "takes_promises", False):
+            raise IllegalSyscall("a device cannot be given a promise: await it first")
         context = DeviceContext(self._store, record, node=node, caller=caller)
         effects, failed = self._store.effects, False
         since = len(effects.other)

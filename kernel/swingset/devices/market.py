@@ -5,9 +5,10 @@ for the vat that issues what they hold. An account makes escalators and moves wh
 messages that bid with its account, and cannot do anything else with it. A bid is raised by who holds it. Who
 holds none of them sends as ever, with `E`, and rides with the house.
 
-`D(escalator).send(target, method, args, kwargs)` is a send like any other: the target runs later, the result
-is a promise, and it keeps its place in the flow between the two vats. What cannot be held is refused at once,
-and then nothing was sent.
+`E.bid(escalator)(target).method(...)` asks an escalator to send, and so does `D(escalator).send(target,
+method, args, kwargs)`. It is a send like any other: the target runs later, the result is a promise, and it
+keeps its place in the flow between the two vats. What cannot be held is refused at once, and then nothing was
+sent.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from swingset.model import capdata
 from swingset.model.bids import ALLOWANCE, UNIT, is_account_name, slope_in_words
 from swingset.model.capdata import CapData, NotPlain, Ref
 from swingset.model.messages import Message, Send
+from swingset.model.refs import kref_type
 from swingset.world.rows import MOST
 
 _ROOT = ("open_account", "terms", "tick")
@@ -38,6 +40,8 @@ class MarketDevice:
     """Serves devices of kind `market`."""
 
     kind = MARKET
+    takes_promises = True
+    """An escalator sends to promises, and passes on those among the arguments, as E does."""
 
     def __init__(self, store: KernelStore) -> None:
         self._store = store
@@ -160,7 +164,7 @@ class MarketDevice:
 def _message(args: CapData, method: str) -> tuple[str, CapData]:
     """The target of a message, and its method and arguments as a message has them. Raises `DeviceError`."""
     try:
-        target = plain.reference(plain.read(plain.part(args, 0)), "target")
+        target = _target(plain.read(plain.part(args, 0)))
         said = plain.text(plain.read(plain.part(args, 1)), "method")
         methargs = capdata.rest(args, 1)
         fits = capdata.is_call(methargs)
@@ -173,7 +177,13 @@ def _message(args: CapData, method: str) -> tuple[str, CapData]:
         raise DeviceError(words, name="TypeError")
     if not said or said.startswith("_"):
         raise DeviceError(f"{plain.shown(said)} cannot be sent: no method has such a name", name="TypeError")
-    return target.kref, methargs
+    return target, methargs
+
+
+def _target(value: Any) -> str:
+    """The kref of an object or a promise to which messages can go. Raises `DeviceError`."""
+    letter = "p" if isinstance(value, Ref) and kref_type(value.kref) == "p" else "o"
+    return plain.reference(value, "target", letter).kref
 
 
 def _facet(context: DeviceContext, what: str, name: str) -> CapData:

@@ -35,6 +35,12 @@ class RunningCall(Protocol):
         """Send a message; a promise for the answer, if that is wanted."""
         ...
 
+    def bid(
+        self, escalator: Any, target: Any, method: str, args: list[Any], kwargs: dict[str, Any], wanted: bool
+    ) -> Promise[Any] | None:
+        """Send a message with a bid; a promise for the answer, if that is wanted."""
+        ...
+
     def nested(self, tag: str, args: list[Any], kwargs: dict[str, Any]) -> Promise[Any]:
         """Call another resumable function; a promise for its result."""
         ...

@@ -23,6 +23,7 @@ from ..guards.shapes import compile_answer
 from ..passing import smallcaps
 from ..passing.passable import UnpassableError, brief, copy_passable
 from ..passing.remotables import Presence
+from ..sending import bids
 from .randomness import Randomness
 
 if TYPE_CHECKING:
@@ -178,6 +179,14 @@ class Call:
         what = [self._name(target), method, self._shape(args, kwargs)]
         sends: Sends = self._vat.sends
         return self._ask(what, lambda: sends.send(target, method, args, kwargs, wanted=wanted), wanted)
+
+    def bid(
+        self, escalator: Any, target: Any, method: str, args: list[Any], kwargs: dict[str, Any], wanted: bool
+    ) -> Any:
+        """Send a message of the coroutine with a bid, or answer it from the log."""
+        what = [self._name(target), method, self._shape(args, kwargs), self._name(escalator)]
+        how = bids.SEND if wanted else bids.SEND_ONLY
+        return self._ask(what, lambda: bids.send(escalator, target, method, args, kwargs, how), wanted)
 
     def nested(self, tag: str, args: list[Any], kwargs: dict[str, Any]) -> Promise[Any]:
         """Call another resumable function."""
@@ -376,8 +385,11 @@ class Call:
 def _in_words(kind: str, what: Any) -> str:
     if kind == AWAIT:
         return "awaits" + ("" if what is None else " another answer")
-    target, method, shape = what
-    return f"sends E({target}).{method}(...) with {shape[0][1:]}" if target else f"calls {method}"
+    target, method, shape, *escalator = what
+    if not target:
+        return f"calls {method}"
+    sender = f"E.bid({escalator[0]})" if escalator else "E"
+    return f"sends {sender}({target}).{method}(...) with {shape[0][1:]}"
 
 
 def _as_exception(value: Any) -> BaseException:

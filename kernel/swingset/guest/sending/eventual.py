@@ -17,6 +17,7 @@ from ..base.misuse import refused
 from ..base.promises import Promise, settled
 from ..passing.far_refs import FarRef
 from ..passing.remotables import Presence
+from .bids import Bidding, bidding
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -121,7 +122,7 @@ class EProxy:
 
 
 class Eventual:
-    """The class of `E`: `E(x).method(...)`, `E.send_only(x).method(...)`, `E.when(x, ...)`.
+    """The class of `E`: `E(x).method(...)`, `E.send_only(x).method(...)`, `E.when(x, ...)`, `E.bid(...)(x)`.
 
     Source:
         `E`, `E.sendOnly` and `E.when` of `@endo/eventual-send`.
@@ -159,6 +160,22 @@ class Eventual:
         Neither an answer nor an error comes back, which costs less than a promise that nobody uses.
         """
         return EProxy(target, False)
+
+    def bid(
+        self,
+        payer: object,
+        base: int | None = None,
+        slope: int | str | None = None,
+        cap: int | None = None,
+        allowance: int | None = None,
+        inherits: bool = True,
+    ) -> Bidding:
+        """Return what is used like E, whose messages bid for their turn: `E.bid(fast)(shop).sell("tea")`.
+
+        `payer` is an escalator of a market, or with terms an account: `E.bid(account, base=5, cap=40)`.
+        `.send_only(x)` wants no answer. `.offer(x)` returns the promise and the bid, which can be raised.
+        """
+        return bidding(payer, base, slope, cap, allowance, inherits)
 
     @overload
     def when(self, value: Awaitable[T], on_ok: None = None, on_err: None = None) -> Promise[T]: ...

@@ -110,7 +110,7 @@ class Sends:
             call = self._copy_call(args, kwargs)
         except UnpassableError as exc:
             if exc.ended:
-                raise LifeEndedError(self._told(method, args, kwargs, exc)) from None
+                raise LifeEndedError(self.told(method, args, kwargs, exc)) from None
             refused = self._refused(method, args, kwargs, exc)
             refused._cause = cause
             return refused if wanted else None
@@ -164,10 +164,11 @@ class Sends:
         self, method: str, args: list[Any], kwargs: dict[str, Any], problem: UnpassableError
     ) -> Promise[Any]:
         answer: Promise[Any] = Promise(self._vat.turns)
-        answer._reject(TypeError(self._told(method, args, kwargs, problem)))
+        answer._reject(TypeError(self.told(method, args, kwargs, problem)))
         return answer
 
-    def _told(self, method: str, args: list[Any], kwargs: dict[str, Any], problem: UnpassableError) -> str:
+    def told(self, method: str, args: list[Any], kwargs: dict[str, Any], problem: UnpassableError) -> str:
+        """Why a message was not sent: the part of it that cannot pass, and what to do."""
         told = self._vat.slots.explain("", {"args": args, "kwargs": kwargs}, problem)
         if told.startswith('["'):  # the path begins in the dict that this method made for it
             told = told.replace('["', "", 1).replace('"]', "", 1)

@@ -291,7 +291,7 @@ class Session(CanUndo, DefinesVats):
     def _outside(self, syscall: list[Any]) -> list[Any]:
         with self.controller.lock:
             answer = self.controller.kernel.outside_syscall(self.vat_id, syscall)
-        if syscall[0] == "send":
+        if syscall[0] in ("send", "callNow"):  # a device may send too
             self._stir()
         return answer
 
