@@ -1,0 +1,144 @@
+"""One WebSocket of the server, once its request was taken: the package `websockets` reads, without a socket.
+
+Nothing is read before `receive` is called, so who does not take what comes makes the other side wait. A
+message is whole when it is handed on, and is bounded also where it comes in parts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from typing import Any
+
+from swingset.netlayers.base import NetlayerError
+
+_CHUNK = 1 << 16
+_READING = 30.0
+_CLOSING = 2.0
+
+
+def websockets() -> Any:
+    """The package; raises `NetlayerError` without it."""
+    try:
+        import websockets.asyncio.client
+        import websockets.frames
+        import websockets.http11
+        import websockets.protocol
+        import websockets.server
+    except ImportError:
+        raise NetlayerError(
+            "a WebSocket needs the package websockets: pip install 'swingset-nb[net]'"
+        ) from None
+    return websockets
+
+
+class ServerSocket:
+    """A WebSocket that came in."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most: int) -> None:
+        self._package = websockets()
+        self._reader = reader
+        self._writer = writer
+        open_already = self._package.protocol.State.OPEN
+        self._protocol = self._package.server.ServerProtocol(state=open_already, max_size=most)
+        self._parts: list[bytes] = []
+        self._text = False
+        self._whole: deque[str | bytes] = deque()
+        self._closed = False
+        self._sending = asyncio.Lock()
+
+    @property
+    def why(self) -> tuple[int, str]:
+        """The code and the reason of its end; 1006 if it ended without one."""
+        received = self._protocol.close_rcvd or self._protocol.close_sent
+        return (1006, "") if received is None else (int(received.code), str(received.reason))
+
+    async def accept(self, method: str, path: str, headers: tuple[tuple[str, str], ...], left: bytes) -> bool:
+        """Answer the request; returns whether it is a WebSocket now. `left` came behind the request."""
+        http = self._package.http11
+        request = http.Request(path, self._package.Headers(headers), method)
+        # Another one answers the request, because the one that reads frames would read a request first.
+        greeting = self._package.server.ServerProtocol()
+        response = greeting.accept(request)
+        greeting.send_response(response)
+        for data in greeting.data_to_send():
+            self._writer.write(data)
+        await self._flush()
+        if response.status_code != 101:
+            self._closed = True
+            return False
+        if left:
+            self._protocol.receive_data(left)
+        return True
+
+    async def receive(self) -> str | bytes | None:
+        """The next message; None once it is closed. Raises `OSError`."""
+        while True:
+            for frame in self._protocol.events_received():
+                self._take(frame)
+            await self._flush()
+            if self._whole:
+                return self._whole.popleft()
+            if self._protocol.close_expected() or self._closed:
+                return None
+            data = await self._reader.read(_CHUNK)
+            if data:
+                self._protocol.receive_data(data)
+            else:
+                self._protocol.receive_eof()
+                self._closed = True
+
+    def _take(self, frame: Any) -> None:
+        opcode = self._package.frames.Opcode
+        if frame.opcode not in (opcode.TEXT, opcode.BINARY, opcode.CONT):
+            return
+        if frame.opcode is not opcode.CONT:
+            self._text = frame.opcode is opcode.TEXT
+        self._parts.append(bytes(frame.data))
+        if not frame.fin:
+            return
+        data = b"".join(self._parts)
+        self._parts.clear()
+        if not self._text:
+            self._whole.append(data)
+            return
+        try:
+            self._whole.append(data.decode())
+        except UnicodeDecodeError:
+            self._protocol.fail(1007, "this is no UTF-8")
+
+    async def send(self, data: str | bytes) -> None:
+        """Send a message, and wait until there is room for more. Raises `OSError` once it is closed."""
+        try:
+            if isinstance(data, str):
+                self._protocol.send_text(data.encode())
+            else:
+                self._protocol.send_binary(data)
+        except self._package.exceptions.InvalidState:
+            raise ConnectionResetError("the WebSocket is closed") from None
+        await self._flush()
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close it, and wait a little for the other side to say so."""
+        if self._closed:
+            return
+        self._closed = True
+        with contextlib.suppress(OSError, TimeoutError, self._package.exceptions.InvalidState):
+            if not self._protocol.close_expected():
+                self._protocol.send_close(code, reason)
+            await self._flush()
+            async with asyncio.timeout(_CLOSING):
+                while data := await self._reader.read(_CHUNK):
+                    self._protocol.receive_data(data)
+                    self._protocol.events_received()
+                    if self._protocol.close_rcvd is not None:
+                        break
+        self._writer.close()
+
+    async def _flush(self) -> None:
+        async with self._sending:
+            for data in self._protocol.data_to_send():
+                if data:
+                    self._writer.write(data)
+            await asyncio.wait_for(self._writer.drain(), _READING)
