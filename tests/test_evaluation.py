@@ -49,7 +49,7 @@ WHY = {
     f"{GUEST}/loader.py _flags getattr": SOURCE,
     "kernel/swingset/lens/source/fixes.py fixes search": "a pattern of the table in that module",
     "kernel/swingset/lens/source/fixes.py _no_module search": "a name that a pattern of words has found",
-    f"{GUEST}/loader.py _is_module find_spec": "a name without a dot: nothing is imported for it",
+    f"{GUEST}/loader.py is_module find_spec": "a name without a dot: nothing is imported for it",
     f"{GUEST}/passing/frames.py _column_from_data getattr": SOURCE,
     f"{GUEST}/passing/late_copies.py _load import_module": SOURCE,
     f"{GUEST}/passing/late_copies.py _load find_spec": SOURCE,

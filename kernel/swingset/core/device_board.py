@@ -22,12 +22,16 @@ from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.foreign import said
 from swingset.model.messages import Message, Send
 from swingset.model.refs import is_kref, kref_type
+from swingset.model.sourced import bundle_named
 from swingset.model.wording import named
 from swingset.world.device_records import DeviceRecord
 from swingset.world.errors import DamagedRow, WorldError
 from swingset.world.promises import UNRESOLVED
 
 MAX_METHOD = 200
+
+SOURCES = "bundle"
+"""The kind of the devices that have the source of bundles."""
 
 
 class DeviceError(Exception):
@@ -193,7 +197,7 @@ class DeviceBoard:
         self._store.savepoint("device")
         try:
             answer = code.call(method, args, context)
-            answer = self._checked(answer)
+            answer = self._checked(answer, record)
         except BaseException as error:
             self._store.rollback_to("device")
             self._store.world.release("device")
@@ -206,7 +210,7 @@ class DeviceBoard:
         effects.called(since, caller, node, method, args, failed, answer)
         return failed, answer
 
-    def _checked(self, answer: CapData) -> CapData:
+    def _checked(self, answer: CapData, device: DeviceRecord) -> CapData:
         """A device's answer, if it can pass: code of the host can be wrong, and its caller is a vat."""
         if not isinstance(answer, CapData):
             raise MalformedCapData(f"it is {type(answer).__name__}, not CapData")
@@ -217,6 +221,8 @@ class DeviceBoard:
             )
             if not known:
                 raise MalformedCapData(f"it mentions {slot!r:.40}, which there is not")
+        if device.kind != SOURCES and bundle_named([False, answer.to_json()]) is not None:
+            raise MalformedCapData("only a bundle device answers with the source of a bundle")
         return answer
 
     def vat_ended(self, vat: str, rejected: bool, outcome: CapData) -> None:

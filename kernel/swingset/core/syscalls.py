@@ -21,6 +21,7 @@ from swingset.model.foreign import stored_size
 from swingset.model.messages import Notify, Send
 from swingset.model.refs import kref_type
 from swingset.model.reports import Fault
+from swingset.model.sourced import bundle_named, with_source
 from swingset.model.syscalls import Asked, Syscall
 from swingset.model.wording import fit
 from swingset.world.promises import FORWARDED, UNRESOLVED
@@ -62,6 +63,8 @@ class DeliverySyscalls:
             self.illegal = fit(f"illegal syscall {syscall.name}: {error}")
             return ["error", self.illegal]
         self.log.append([syscall.raw, answer])
+        if isinstance(syscall.asked, syscalls.CallNow):
+            return with_source(answer, self._store.world.bundles.get)
         return answer
 
     def _apply(self, asked: Asked) -> Any:
@@ -117,7 +120,10 @@ class DeliverySyscalls:
         args = self._translate.capdata_to_kernel(given)
         failed, answer = self._devices.call(self._vat, kref, method, args)
         self._store.write_data(answer)
-        return [failed, self._translate.capdata_to_vat(answer)]
+        told = [failed, self._translate.capdata_to_vat(answer)]
+        if (bundle := bundle_named(told)) is not None:
+            self._store.write(sum(stored_size(source) for _, source in self._store.world.bundles.get(bundle)))
+        return told
 
     def _named(self, key: str) -> str:
         """Check a key of the vat's store; raises `IllegalSyscall`."""

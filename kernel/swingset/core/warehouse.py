@@ -367,5 +367,5 @@ class Warehouse:
         limits = replace(limits_of(vat), computrons=None, seconds=None, console_bytes=0)
         entries = self._store.world.transcripts.deliveries(vat.id, last, since)
         for entry in entries:
-            replay(worker, vat.name, entry, limits)
+            replay(worker, vat.name, entry, limits, self._store.world.bundles.get)
         return len(entries)

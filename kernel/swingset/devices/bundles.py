@@ -1,9 +1,9 @@
 """The bundle device: code that is installed once and addressed by its hash.
 
 A bundle is an ordered list of modules, each with a name. Its id is the hash of all of it. A module's hash is
-that of its source alone, so over a slow line one asks which modules are missing and sends only those.
-A bundlecap is a device node: its holder can create vats from that bundle. It is collected when nobody holds
-it; the bundle stays.
+that of its source alone, so over a slow line one asks which modules are missing and sends only those. A
+bundlecap is a device node: its holder can create vats from that bundle, and read its source. It is collected
+when nobody holds it; the bundle stays. The source that it returns is in no transcript (`model.sourced`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from swingset.devices import plain
 from swingset.model.capdata import CapData, Ref
 from swingset.model.modules import is_raw
 from swingset.model.refs import is_kref
+from swingset.model.sourced import naming
 from swingset.world.bundles import Bundles
 
 Manifest = Sequence[tuple[str, str]]
@@ -62,7 +63,10 @@ class BundleDevice:
         self._bundles = bundles
 
     def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
-        """Return bundlecaps by id or name, or the id of a bundlecap."""
+        """Return bundlecaps by id or name, the id of a bundlecap, or the source that one stands for."""
+        if method == "get_bundle" and context.node is not None and context.node != context.device.root:
+            plain.arguments(args, method)
+            return naming(bundle_of_cap(context, context.node) or "")
         if method == "get_id":
             return plain.write(self._id_of(plain.arguments(args, method, "bundlecap")[0], context))
         if method not in _ROOT_METHODS or context.node != context.device.root:

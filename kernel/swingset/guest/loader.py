@@ -30,23 +30,30 @@ from .base.collector import refuse_finalisers
 from .modules import Modules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from types import ModuleType
 
 
-def run_parts(vat_name: str, parts: list[list[str]]) -> dict[str, Any]:
-    """Execute the parts and return their namespace; raises what they raise, and TypeError for `__del__`."""
-    namespace: dict[str, Any] = {"__name__": vat_name, "__doc__": None}
+def run_parts(
+    vat_name: str, parts: list[list[str]], name: str | None = None, filled: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Execute the parts and return their namespace; raises what they raise, and TypeError for `__del__`.
+
+    A bundle that a vat imports has a `name` of its own, which is that of its namespace and part of those of
+    its parts; and its exits may be `filled`.
+    """
+    namespace: dict[str, Any] = {"__name__": name or vat_name, "__doc__": None}
+    within = "" if name is None else f"{name} "
 
     def run_module(part: str, source: str, module: ModuleType) -> None:
         with _as_module(module.__name__, vars(module)):
-            _run(vat_name, part, source, vars(module))
+            _run(vat_name, within + part, source, vars(module))
 
-    Modules(vat_name, parts, run_module).fit_out(namespace)
-    with _as_module(vat_name, namespace):
+    Modules(vat_name, parts, run_module, filled).fit_out(namespace)
+    with _as_module(name or vat_name, namespace):
         for part, source in parts:
             if module_of(part) is None:
-                _run(vat_name, part, source, namespace)
+                _run(vat_name, within + part, source, namespace)
     return namespace
 
 
@@ -99,7 +106,7 @@ class _Module:
 
 @contextmanager
 def _as_module(name: str, namespace: dict[str, Any]) -> Iterator[None]:
-    if _is_module(name):
+    if is_module(name):
         yield
         return
     module: Any = _Module()
@@ -111,7 +118,8 @@ def _as_module(name: str, namespace: dict[str, Any]) -> Iterator[None]:
         del sys.modules[name]
 
 
-def _is_module(name: str) -> bool:
+def is_module(name: str) -> bool:
+    """Whether this interpreter has a module of that name, which is not imported for that."""
     if name in sys.modules or "." in name:  # looking for a.b would import a
         return name in sys.modules
     try:

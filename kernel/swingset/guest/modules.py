@@ -9,6 +9,10 @@ Only the code of the vat sees them. They are not in `sys.modules`, which vats in
 with the host: the statement asks the `__import__` among the builtins of its own namespace, and the vat's
 namespaces have one that looks here first. So the standard library imports what it always does, whatever a
 module of the vat is called. `importlib.import_module`, which code reaches by an import, looks here first too.
+
+Code may declare its exits: the modules that it imports and does not bring along (`wire.parts.EXITS`). Then
+any other import is refused. Whoever imports a bundle can fill exits with objects of its own. This keeps code
+honest that was read before it runs. It confines nothing, because Python has other ways to reach a module.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from swingset.wire.parts import is_package, module_of
+from swingset.wire.parts import declared_exits, is_package, module_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -51,10 +55,16 @@ class Modules:
     """The modules of one vat. `run(part, source, module)` runs the source of one in its namespace."""
 
     def __init__(
-        self, vat_name: str, parts: list[list[str]], run: Callable[[str, str, ModuleType], None]
+        self,
+        vat_name: str,
+        parts: list[list[str]],
+        run: Callable[[str, str, ModuleType], None],
+        filled: Mapping[str, Any] | None = None,
     ) -> None:
         self._vat = vat_name
         self._run = run
+        self._filled = dict(filled or {})
+        self._exits = declared_exits(parts)
         self._sources: dict[str, _Source] = {}
         for part, source in parts:
             name = module_of(part)
@@ -68,7 +78,7 @@ class Modules:
 
     def fit_out(self, namespace: dict[str, Any]) -> None:
         """Let the code that runs in a namespace import these modules."""
-        if self._sources:
+        if self._sources or self._filled or self._exits is not None:
             namespace["__builtins__"] = self._builtins
 
     def _import(
@@ -82,6 +92,9 @@ class Modules:
         whole = self._absolute(name, globals or {}, level)
         top = whole.partition(".")[0]
         if top not in self._tops:
+            if whole in self._filled:
+                return self._filled[whole]
+            self._check_declared(whole)
             found = __import__(name, globals, locals, fromlist or (), level)
             return self._importlib if found is importlib else found
         module = self._module(whole)
@@ -103,7 +116,20 @@ class Modules:
         whole = self._absolute(name[dots:], {"__package__": package}, dots) if package else name
         if whole.partition(".")[0] in self._tops:
             return self._module(whole)
+        if whole in self._filled:
+            found: ModuleType = self._filled[whole]
+            return found
+        self._check_declared(whole)
         return importlib.import_module(name, package)
+
+    def _check_declared(self, name: str) -> None:
+        if self._exits is not None and name not in self._exits:
+            declared = ", ".join(sorted(self._exits)) or "no exits"
+            raise ModuleNotFoundError(
+                f"the code of vat {self._vat} imports {name}, and declares {declared}: a module that"
+                " it has not declared is refused",
+                name=name,
+            )
 
     def _absolute(self, name: str, globals: Mapping[str, Any], level: int) -> str:
         package = globals.get("__package__")

@@ -9,7 +9,17 @@ from __future__ import annotations
 import hashlib
 
 from swingset.model.spelling import canonical
-from swingset.wire.parts import INIT, MODULE, RAW, is_raw, module_of
+from swingset.wire.parts import (
+    EXITS,
+    INIT,
+    MODULE,
+    RAW,
+    declared_exits,
+    exits_source,
+    is_package,
+    is_raw,
+    module_of,
+)
 
 Parts = tuple[tuple[str, str], ...]
 """The code of a vat: the names and sources of its parts, in the order in which they run."""
@@ -40,6 +50,7 @@ def cells_of(parts: Parts) -> Parts:
 
 
 __all__ = [
+    "EXITS",
     "INIT",
     "MODULE",
     "RAW",
@@ -47,6 +58,9 @@ __all__ = [
     "Parts",
     "by_module",
     "cells_of",
+    "declared_exits",
+    "exits_source",
+    "is_package",
     "is_raw",
     "module_of",
     "version_of",

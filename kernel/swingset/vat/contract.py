@@ -6,6 +6,7 @@ A contract's author writes about terms, private arguments, a baggage and facets,
 from ..guest.base.errors import VatError
 from ..guest.contracts import CAN_BE_UPGRADED, CAN_UPGRADE, NONE, ContractRoot, contract, provide_map
 from ..guest.guards.remotable import remotable
+from ..guest.importing import import_bundle
 from ..guest.kinds.classes import durable, virtual
 from ..guest.kinds.facets import Cohort, Facets, amplify, facet
 from ..guest.passing.remotables import Remotable
@@ -29,6 +30,7 @@ __all__ = [
     "contract",
     "durable",
     "facet",
+    "import_bundle",
     "provide",
     "provide_map",
     "remotable",

@@ -16,6 +16,7 @@ from swingset.model import reasons
 from swingset.model.foreign import shown
 from swingset.model.limits import Limits
 from swingset.model.reports import DeliveryResult, Fault
+from swingset.model.sourced import Fetch, with_source
 from swingset.model.syscalls import Syscall
 from swingset.workers.base import Worker, WorkerError
 
@@ -38,11 +39,13 @@ class ReplayStopped(WorkerError):
         self.fault = fault
 
 
-def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) -> DeliveryResult:
+def replay(
+    worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits, fetch: Fetch
+) -> DeliveryResult:
     """Repeat one transcript entry; raises `ReplayDiverged` at the first difference.
 
     Raises `ReplayStopped` if the host ends it. The computrons are limited to little more than twice what the
-    delivery took, because code that was altered may never end.
+    delivery took, because code that was altered may never end. `fetch` finds source that an answer names.
     """
     recorded = list(entry["syscalls"])
     position = 0
@@ -56,7 +59,7 @@ def replay(worker: Worker, name: str, entry: Mapping[str, Any], limits: Limits) 
             wanted = "no further syscall" if expected is None else short(expected[0])
             difference = difference or f"syscall {position}: recorded {wanted}, now {short(syscall.raw)}"
             return ["error", "the replay has diverged"]
-        return list(expected[1])
+        return with_source(expected[1], fetch)
 
     taken = entry["computrons"]
     if type(taken) is int and 0 <= taken < MOST_COMPUTRONS:

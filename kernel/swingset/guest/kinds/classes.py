@@ -24,6 +24,8 @@ from .records import MISSING, Field
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .vat import Vat
+
 C = TypeVar("C", bound=type)
 
 
@@ -54,9 +56,10 @@ def durable(cls: Any = None, *, tag: str | None = None, version: int = 1, eager:
         raise TypeError(f"@durable(version={version!r}): a version is a whole number from 1 up")
 
     def make(world_cls: type, where: str, names: dict[str, Any]) -> Kind:
-        name = tag or world_cls.__name__
+        vat: Vat = current()
+        name = vat.kinds.prefix + (tag or world_cls.__name__)
         check_name("the tag of a @durable class", name)
-        return Kind(current(), world_cls, name, where, names, version=version, eager=eager)
+        return Kind(vat, world_cls, name, where, names, version=version, eager=eager)
 
     return _decorator(cls, make)
 
@@ -83,9 +86,10 @@ def virtual(cls: Any = None, *, tag: str | None = None) -> Any:
     """
 
     def make(world_cls: type, where: str, names: dict[str, Any]) -> Kind:
-        name = tag or world_cls.__name__
+        vat: Vat = current()
+        name = vat.kinds.prefix + (tag or world_cls.__name__)
         check_name("the tag of a @virtual class", name)
-        return Kind(current(), world_cls, name, where, names, durable=False)
+        return Kind(vat, world_cls, name, where, names, durable=False)
 
     return _decorator(cls, make)
 

@@ -52,6 +52,7 @@ class Kinds:
         self._records: dict[str, Record] = {}
         self.migrating: list[str] = []  # the records that are being migrated, innermost last
         self.sweep = Sweep(vat)
+        self.prefix = ""  # of the tags of kinds that are defined now, while a bundle is imported
 
     # Definitions.
 

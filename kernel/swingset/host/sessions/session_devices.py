@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from swingset.guest.base import context
@@ -11,6 +11,7 @@ from swingset.guest.passing.passable import UnpassableError
 from swingset.guest.sending.device_calls import D
 from swingset.host.base.starting import Parts
 from swingset.host.code.joined import Joined
+from swingset.host.code.modulecaps import closed_graph
 from swingset.host.controls.device_access import TIMER, VAT_ADMIN
 from swingset.model.capdata import CapData, promise_named
 from swingset.model.stack import room
@@ -85,6 +86,28 @@ class SessionDevices:
             bundle = self._joined.controller.devices.install_bundle(parts, name)
             device = self._known(self._joined.controller.devices.node("bundle"), "bundles")
             return self.call(device, "get_bundlecap", bundle)
+
+    def modulecap(self, module: str, *, exits: Sequence[str] = (), name: str | None = None) -> Any:
+        """Install the graph of a module, for vats that start, become or import it.
+
+        Args:
+            module: the name of a module of this world; what it imports comes along.
+            exits: what it imports and what its importer fills.
+            name: a name under which vats can find the graph too.
+        Returns:
+            The modulecap: a bundlecap of a graph that declares its exits.
+        Raises:
+            KernelError: if there is no such module, or if one of its imports leads nowhere.
+            StrangeModules: if it, or one that it imports, was found in the file and is not accepted.
+        Source:
+            `bundleSource`, and the bundlecap of what it returns.
+        Example:
+            >>> session.modules.define("rates", "def fee(amount): return amount // 100")
+            True
+            >>> cap = session.devices.modulecap("rates")
+        """
+        with self._joined.controller.lock:
+            return self.bundle(closed_graph(self._joined.modules, module, exits), name)
 
     def timer(self) -> Any:
         """The service vat for alarms: `E(timer).delay(5)`. `controller.devices.poll(now)` sets the time.

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any
 
+from swingset.model.sourced import Fetch, with_source
 from swingset.model.syscalls import Syscall
 from swingset.model.visible import one_line
 from swingset.workers.replaying import short
@@ -22,8 +23,11 @@ _READS = ("vatstoreGet", "vatstoreGetNextKey")
 class Answers:
     """The recorded syscalls of one delivery. `difference` names the first that was not repeated."""
 
-    def __init__(self, recorded: list[list[Any]], store: Callable[[], dict[str, str]] | None = None) -> None:
+    def __init__(
+        self, recorded: list[list[Any]], fetch: Fetch, store: Callable[[], dict[str, str]] | None = None
+    ) -> None:
         self._recorded = recorded
+        self._fetch = fetch
         self._position = 0
         self._find_store = store
         self._store: dict[str, str] | None = None
@@ -52,7 +56,7 @@ class Answers:
                 self._written[key] = value
             case ["vatstoreDelete", str(key)]:
                 self._written[key] = None
-        return list(expected[1])
+        return with_source(expected[1], self._fetch)
 
     def rest(self) -> list[list[Any]]:
         """The recorded syscalls that were not repeated."""

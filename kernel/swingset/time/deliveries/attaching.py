@@ -36,7 +36,7 @@ def attach_debugger(
     worker = brought_before(controller, past, local=True)
     try:
         _wait(debugpy, port, write)
-        answers, before = Answers(past.syscalls), sys.gettrace()
+        answers, before = Answers(past.syscalls, controller.world.bundles.get), sys.gettrace()
         sys.setprofile(_stopping_at(f"<{past.vat.name}:"))
         try:
             result = worker.deliver(past.delivery, answers, limits_then(past))

@@ -133,7 +133,7 @@ def debug(
 def _debug_recorded(controller: Controller, past: PastDelivery, terminal: _Terminal) -> str | None:
     """Repeat a delivery of a transcript; returns the first difference."""
     worker = brought_before(controller, past)
-    answers = Answers(past.syscalls, lambda: stored_before(controller, past))
+    answers = Answers(past.syscalls, controller.world.bundles.get, lambda: stored_before(controller, past))
     limits = replace(limits_then(past), computrons=terminal.computrons, memory_pages=None)
     try:
         result = _run(worker, past.vat.name, past.delivery, answers, limits, terminal)

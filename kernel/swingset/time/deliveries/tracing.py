@@ -184,7 +184,7 @@ def trace(controller: Controller, crank: int, *, steps: int = MOST_STEPS) -> Tra
     past = find_delivery(controller, crank)
     gathered = _Gathered(steps, _parts(controller, past.vat.bundle))
     worker = brought_before(controller, past)
-    answers = Answers(past.syscalls)
+    answers = Answers(past.syscalls, controller.world.bundles.get)
     try:
         limits = _watched(limits_then(past), past.entry.entry["computrons"])
         result = _watch(worker, past.vat.name, past.delivery, answers, limits, gathered)

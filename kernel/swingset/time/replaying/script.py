@@ -37,6 +37,7 @@ from swingset.model.heap import HeapImage
 from swingset.model.limits import Limits
 from swingset.model.messages import Notify, UpgradeVat
 from swingset.model.reports import DeliveryResult, Fault
+from swingset.model.sourced import with_source
 from swingset.time.replaying.device_effects import repeat_effect
 from swingset.workers.base import SyscallHandler, VatSpec, Worker, WorkerFactory
 from swingset.world.device_records import DeviceRecord
@@ -145,7 +146,7 @@ class ScriptedWorker:
             raise Differs(f"the delivery to vat {self._name}", delivery, entry["delivery"])
         for number, (said, recorded) in enumerate(entry["syscalls"], 1):
             answer = syscall(syscalls.read(said))
-            if answer != recorded:
+            if answer != with_source(recorded, self._store.world.bundles.get):
                 what = f"the answer of syscall {number} of vat {self._name}, {said!r:.100}"
                 raise Differs(what, answer, recorded)
         console = () if waiting else self._script.crank.console
@@ -351,7 +352,8 @@ class ScriptedDevices(DeviceBoard):
         since = len(effects.other)
         for effect in answer.effects:
             self.repeat(effect)
-        effects.called(since, caller, node, method, args, answer.failed, self._checked(answer.answer))
+        checked = self._checked(answer.answer, record)
+        effects.called(since, caller, node, method, args, answer.failed, checked)
         return answer.failed, answer.answer
 
     def _record_of(self, node: str) -> DeviceRecord | None:
