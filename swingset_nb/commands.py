@@ -81,6 +81,7 @@ def registered() -> dict[str, Command]:
         on_monitoring,
         on_names,
         on_past,
+        on_peers,
         on_predicates,
         on_restarts,
         on_runs,
@@ -145,7 +146,7 @@ GROUPS = {
         *("rehearse", "upgrade", "upgraded", "shadow", "migrate", "upgrade-all", "module"),
         *("drafts", "keep-drafts", "drop-draft", "name"),
     ),
-    "other worlds": ("listen", "share", "unshare", "shared", "fetch", "peers"),
+    "other worlds": ("listen", "share", "unshare", "shared", "fetch", "peers", "petname"),
     "one vat": ("suspend", "resume", "drop", "limits", "terminate"),
     "the past": (
         *("history", "console", "costs", "cause", "story", "find", "when", "sql", "trace", "debug", "test"),

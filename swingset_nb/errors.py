@@ -48,6 +48,7 @@ def _nowhere(_error: BaseException) -> tuple[str, ...]:
 
 _in_cell: Lines = _nowhere  # of the shell that the extension is loaded in
 _advise: Callable[[BaseException], Iterable[str]] = advice
+_named: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple  # with the petnames of other worlds
 
 
 class SwingSetError(Exception):
@@ -126,10 +127,15 @@ def cures_in_words(vat: str, cures: Sequence[Fix]) -> list[str]:
     return [f"cure: {first}", *(f"or: {fix}" for fix in others), writes]
 
 
-def install(sources: Sources, advise: Callable[[BaseException], Iterable[str]], in_cell: Lines) -> None:
+def install(
+    sources: Sources,
+    advise: Callable[[BaseException], Iterable[str]],
+    in_cell: Lines,
+    named: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple,
+) -> None:
     """Show the errors of the layers below like this package's own, without frames of the library."""
-    global _in_cell, _advise
-    _in_cell, _advise = in_cell, advise
+    global _in_cell, _advise, _named
+    _in_cell, _advise, _named = in_cell, advise, named
 
     def render(self: BaseException) -> list[str]:
         return explain(self, sources, tuple(advise(self)))
@@ -140,8 +146,8 @@ def install(sources: Sources, advise: Callable[[BaseException], Iterable[str]], 
 
 def uninstall() -> None:
     """Show the errors of the layers below in full again."""
-    global _in_cell, _advise
-    _in_cell, _advise = _nowhere, advice
+    global _in_cell, _advise, _named
+    _in_cell, _advise, _named = _nowhere, advice, tuple
     for kind in FOREIGN:
         if "_render_traceback_" in vars(kind):
             delattr(kind, "_render_traceback_")
@@ -153,7 +159,7 @@ def explain(error: BaseException, sources: Sources, hints: Sequence[str] = ()) -
     if isinstance(error, RemoteError):
         trace = tuple(Frame(*frame) for frame in error.trace)
         words += f" [{one_line(error.code, 100)}]" if error.code else ""
-        frames = _in_cell(error) + places(trace, sources)
+        frames = _in_cell(error) + _named(places(trace, sources))
         hints = [*hints, *([] if any(map(other_world, trace)) else more_on(error.code))]
         return _lines(error, error.remote_name, words, frames, hints)
     if isinstance(error, VatFault):

@@ -23,6 +23,7 @@ from swingset_nb.preparing import EngineAhead
 from swingset_nb.references import Displays, References
 from swingset_nb.reopening import Place
 from swingset_nb.results import Results
+from swingset_nb.sharing import named
 
 PROGRESS_AFTER = "SWINGSET_PROGRESS_AFTER"
 """An environment variable for comparing outputs: how many seconds to wait before progress is shown."""
@@ -72,10 +73,14 @@ class Extension:
         self.results.install()
         self.ahead.begin()
         self.notebook.prepare = self.ahead.begin
-        errors.install(self.notebook.source_of, self._advise, self.notebook.cells.lines)
+        errors.install(self.notebook.source_of, self._advise, self.notebook.cells.lines, self._named)
 
     def _advise(self, error: BaseException) -> list[str]:
         return self.words.put(error, hints(self.notebook.world, error))
+
+    def _named(self, lines: tuple[str, ...]) -> tuple[str, ...]:
+        world = self.notebook.world
+        return lines if world is None else named(world.session, lines)
 
     def remove(self) -> None:
         """Remove it."""

@@ -21,9 +21,13 @@ from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments, SwingSetError
 from swingset_nb.notebook import Notebook
 from swingset_nb.render import Message, Shown, Table
-from swingset_nb.sharing import left
+from swingset_nb.sharing import called_here, left, when
 
 _SUFFIX = ".ocapn"
+_USERS = 3
+"""How many peers that used a string are named in the list."""
+
+_DIGITS = 12
 
 
 @command(
@@ -116,37 +120,58 @@ def _made(path: str, name: str) -> Iterator[IO[str]]:
     "unshare",
     "take back what was given out: its string opens nothing any more",
     argument("what", metavar="LABEL", help="its label, digest or string"),
+    argument("--cut", action="store_true", help="break what was fetched by it too"),
     rest="`%swingset shared` lists what was given out",
 )
 def unshare(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Revoke a string."""
     try:
-        share = notebook.require().controller.net.unshare(given.what)
+        share = notebook.require().controller.net.unshare(given.what, cut=given.cut)
         notebook.flush()
     except KernelError as problem:
         raise SwingSetError(str(problem), "%swingset shared") from None
+    name = one_line(share.label or share.digest, 80)
+    if given.cut:
+        return Message(
+            f"{name} is not given out any more, and is cut off from those who fetched it",
+            ("other objects that they got from it stay",),
+        )
     return Message(
-        f"{one_line(share.label or share.digest, 80)} is not given out any more",
-        ("references that were fetched before stay",),
+        f"{name} is not given out any more",
+        ("references that were fetched before stay as long as their connection",),
+        (f"`%swingset unshare {share.digest[:16]} --cut` breaks them too",),
     )
 
 
-@command("shared", "what was given out, and whether it was used")
-def shared(notebook: Notebook, _given: argparse.Namespace) -> Shown:
-    """List the shares."""
+@command(
+    "shared",
+    "what was given out, and who has used it; with LABEL, when each peer has",
+    argument("what", metavar="LABEL", nargs="?", help="a label, or the beginning of a digest"),
+)
+def shared(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """List the shares, or the uses of one."""
     session = notebook.require().session
-    rows = [
-        (
-            one_line(share.label, 80),
-            session.net.state(share),
-            share.uses,
-            one_line(_short(share.last_user or ""), 80),
-            share.digest[:16],
-        )
-        for share in session.controller.net.shared()
+    shares, called = session.controller.net.shared(), called_here(session)
+    if given.what is None:
+        rows = [
+            (
+                one_line(share.label, 80),
+                session.net.state(share),
+                share.uses,
+                ", ".join(called(use.peer) for use in reversed(share.users[-_USERS:])),
+                share.digest[:16],
+            )
+            for share in shares
+        ]
+        columns = ("label", "state", "uses", "last used by", "digest")
+        return Table("shared", columns, rows, "nothing is given out", left(session))
+    uses = [
+        (one_line(share.label, 80), called(use.peer), use.times, when(use.first), when(use.last))
+        for share in shares
+        if given.what == share.label or (len(given.what) >= _DIGITS and share.digest.startswith(given.what))
+        for use in share.users
     ]
-    columns = ("label", "state", "uses", "last used by", "digest")
-    return Table("shared", columns, rows, "nothing is given out", left(session))
+    return Table("shared", ("label", "peer", "uses", "first", "last"), uses, "it was not used")
 
 
 @command(
@@ -194,34 +219,3 @@ def _value(notebook: Notebook, name: str) -> Any:
     if name not in own:
         raise SwingSetError(f"there is no name {one_line(name, 60)!r} here", "%swingset names")
     return own[name]
-
-
-@command("peers", "the sessions with other worlds, and what became of the last ones")
-def peers(notebook: Notebook, _given: argparse.Namespace) -> Shown:
-    """List the sessions."""
-    net = notebook.require().controller.net
-    rows = [
-        (
-            one_line(_short(peer.peer), 80),
-            peer.state,
-            "dialled" if peer.outgoing else "came in",
-            "proved" if peer.proven else "not proved",
-            peer.exports,
-            peer.imports,
-            peer.messages,
-            peer.sent,
-        )
-        for peer in net.peers()
-    ]
-    columns = ("peer", "state", "how", "who it is", "exports", "imports", "messages in", "out")
-    notes = [
-        f"{event['event']}: {one_line(_short(event['peer']), 60)} {one_line(event['why'], 120)}".strip()
-        for event in net.events()[-5:]
-    ]
-    return Table("peers", columns, rows, "no session with another world", notes)
-
-
-def _short(peer: str) -> str:
-    """A peer by the beginning of its designator, and its transport."""
-    name, _, transport = peer.removeprefix("ocapn://").partition("?")[0].rpartition(".")
-    return f"{name[:12]}.{transport}" if name else peer

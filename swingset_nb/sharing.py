@@ -6,12 +6,19 @@ back to before a share has none, although nobody took it back; only people can s
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from datetime import datetime
+
 from swingset.core.errors import KernelError
 from swingset.host.sessions.session import Session
-from swingset.host.wires.wire_secrets import Share
+from swingset.host.wires.shares import Share
 from swingset.model.counting import plural
 from swingset.model.visible import one_line
 from swingset_nb.notebook import words_of
+
+_SHORT = 12
+_PLACE = re.compile(r"(  (?:in )?world )([a-z2-7]{12})(?=,|$)")
 
 
 def connected(session: Session) -> list[str]:
@@ -52,3 +59,45 @@ def _in_state(session: Session, state: str) -> list[Share]:
         return [share for share in session.controller.net.shared() if session.net.state(share) == state]
     except KernelError:  # the file of secrets cannot be read, which `%swingset shared` says
         return []
+
+
+def called_here(session: Session) -> Callable[[str], str]:
+    """What peers are called: by their petname, or by the beginning of the designator and the transport."""
+    try:
+        names = {designator: name for name, designator in session.controller.net.names().items()}
+    except KernelError:
+        names = {}
+
+    def called(peer: str) -> str:
+        name, _, transport = peer.removeprefix("ocapn://").partition("?")[0].rpartition(".")
+        if not name:
+            return one_line(peer, 80) or "not proved"
+        return one_line(names.get(name) or f"{name[:_SHORT]}.{transport}", 80)
+
+    return called
+
+
+def when(seconds: float) -> str:
+    """A time of the host's clock, for people."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def named(session: Session, lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines about where an error was raised, with the petnames of the worlds in them.
+
+    Only the first world of a line is renamed, which is proved; those that follow are what that one says.
+    """
+    try:
+        names = session.controller.net.names()
+    except KernelError:
+        return lines
+    short: dict[str, list[str]] = {}
+    for name, designator in names.items():
+        short.setdefault(designator[:_SHORT], []).append(name)
+
+    def renamed(line: str) -> str:
+        found = _PLACE.match(line)
+        called = [] if found is None else short.get(found[2], [])
+        return line if found is None or len(called) != 1 else f"{found[1]}{called[0]}{line[found.end() :]}"
+
+    return tuple(map(renamed, lines))

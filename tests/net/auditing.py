@@ -20,7 +20,7 @@ def audit(world: World) -> None:
     for key, row in rows.items():
         sort, _, rest = key.partition(".")
         conn = rest.partition(".")[0]
-        if sort in "xyiaqh" and len(sort) == 1:
+        if sort in "xyiaqhk" and len(sort) == 1:
             assert conn in open_, key
         if sort == "x":
             used[conn]["exports"] += 1

@@ -214,7 +214,7 @@ def _says(**changes: Any) -> Callable[[Path], None]:
         (_says(foreign=5), "not what this library writes"),
         (_says(shares=5), "not what this library writes"),
         (_says(key="AAAA"), "not what this library writes"),
-        (_says(version=2), "not what this library writes"),
+        (_says(version=9), "not what this library writes"),
     ],
 )
 def test_a_file_of_secrets_that_is_none_is_refused(

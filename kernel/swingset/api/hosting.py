@@ -45,8 +45,9 @@ from swingset.host.sessions.undoing import OthersKnow, Steps
 from swingset.host.sessions.undone import Undone
 from swingset.host.wires.asking import NetError
 from swingset.host.wires.keys import NeedsExtra
-from swingset.host.wires.networking import Networking, Peer
-from swingset.host.wires.wire_secrets import Share
+from swingset.host.wires.networking import Networking
+from swingset.host.wires.peering import Peer
+from swingset.host.wires.shares import Share, Use
 from swingset.host.worlds.building import bootstrap_result
 from swingset.host.worlds.config import BadConfiguration, Configuration, VatConfig
 from swingset.host.worlds.controller import Controller
@@ -117,6 +118,7 @@ __all__ = [
     "TrialReport",
     "Undone",
     "Upgraded",
+    "Use",
     "VatConfig",
     "VatExists",
     "VatFault",

@@ -36,7 +36,7 @@ class Bootstrap:
         self._core.batch.put(f"f.{digest}", name)
 
     def unshare(self, digest: str) -> None:
-        """Have nothing found by a digest any more."""
+        """Have nothing found by a digest any more; what was found by it stays."""
         name = self._core.batch.get(f"f.{digest}")
         if name is not None:
             self._core.batch.drop(f"f.{digest}")
@@ -74,5 +74,6 @@ class Bootstrap:
         name = self._core.batch.get(f"f.{digest}")
         if name is None or not self._core.wire.may_fetch(digest, conn):
             raise Refused("this string opens nothing: it was taken back, used, has expired, or never was one")
+        self._core.grants.opened(conn, digest, name)
         if result is not None:
             self._core.cells.settle(result, False, Ref(name))

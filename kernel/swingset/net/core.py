@@ -14,6 +14,7 @@ from functools import partial
 from .bootstrap import Bootstrap
 from .cells import Cells
 from .descriptors import Descriptors
+from .grants import Grants
 from .handoff import Handoff
 from .limits import Limits
 from .names import Names
@@ -44,6 +45,7 @@ class Core:
         self.reaching = Reaching(self)
         self.handoff = Handoff(self)
         self.bootstrap = Bootstrap(self)
+        self.grants = Grants(self)
 
     def after(self, output: Callable[..., None], *args: object) -> None:
         """Have something done outside once this input is applied."""

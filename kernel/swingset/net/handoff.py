@@ -125,6 +125,7 @@ class Handoff:
         if waiting is not None:
             self._core.batch.drop(f"v.{key}")
             self._core.sessions.within(conn, "gifts", -1)
+            self._core.grants.passed(conn, waiting[2], ref.name)
             self._core.cells.settle(waiting[0], False, ref)
             return
         if self._core.batch.get(f"g.{key}") is not None:
@@ -145,13 +146,14 @@ class Handoff:
         if found is not None:
             batch.drop(f"g.{key}")
             sessions.within(gifter, "gifts", -1)
+            self._core.grants.passed(gifter, conn, found[0])
             self._core.cells.settle(cell, False, Ref(found[0]))
             self._core.names.unuse(found[0])
             return
         if batch.get(f"v.{key}") is not None:
             raise Refused("a receiver waits for this gift already")
         sessions.within(gifter, "gifts", 1)
-        batch.put(f"v.{key}", [cell, 0])
+        batch.put(f"v.{key}", [cell, 0, conn])
 
     def _verified(self, conn: str, item: Any) -> tuple[str, bytes]:
         """The gifter's connection and the gift's id, if a withdrawal is right in every part."""
@@ -193,14 +195,21 @@ class Handoff:
         batch = self._core.batch
         for sort in ("g", "v"):
             for key in batch.below(f"{sort}."):
-                found, age = batch.get(f"{sort}.{key}")
+                found, age, *more = batch.get(f"{sort}.{key}")
                 if age + 1 < self._core.limits.gift_age:
-                    batch.put(f"{sort}.{key}", [found, age + 1])
+                    batch.put(f"{sort}.{key}", [found, age + 1, *more])
                     continue
                 gifter = batch.get(f"b.{key.partition('.')[0]}")
                 if gifter is not None:
                     self._core.sessions.within(gifter, "gifts", -1)
                 self._drop(sort, key)
+
+    def withhold(self, conn: str, session: str, name: str) -> None:
+        """Drop the gifts of a session that are one object, because it was cut off there."""
+        for key in self._core.batch.below(f"g.{session}."):
+            if self._core.batch.get(f"g.{session}.{key}")[0] == name:
+                self._core.sessions.within(conn, "gifts", -1)
+                self._drop("g", f"{session}.{key}")
 
     def end(self, session: str) -> None:
         """The session with a gifter has ended, and its gifts with it."""
@@ -209,7 +218,7 @@ class Handoff:
                 self._drop(sort, f"{session}.{key}")
 
     def _drop(self, sort: str, key: str) -> None:
-        found, _ = self._core.batch.get(f"{sort}.{key}")
+        found, *_ = self._core.batch.get(f"{sort}.{key}")
         self._core.batch.drop(f"{sort}.{key}")
         if sort == "g":
             self._core.names.unuse(found)

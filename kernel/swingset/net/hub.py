@@ -202,9 +202,26 @@ class Hub:
         """Have an object found by the swissnum of which this is the SHA-256, in hexadecimal digits."""
         self._input(lambda core: core.bootstrap.share(digest, name))
 
-    def unshare(self, digest: str) -> None:
-        """Have nothing found by it any more."""
-        self._input(lambda core: core.bootstrap.unshare(digest))
+    def unshare(self, digest: str, cut: bool = False) -> None:
+        """Have nothing found by it any more; with `cut`, what sessions have by it is broken too."""
+
+        def apply(core: Core) -> None:
+            core.bootstrap.unshare(digest)
+            if cut:
+                core.grants.cut(digest)
+
+        self._input(apply)
+
+    def known(self) -> set[str]:
+        """The designators of which something is known here."""
+        batch, found = self._core().batch, set()
+        for sort in ("s", "o"):
+            for key in batch.below(f"{sort}."):
+                row = batch.get(f"{sort}.{key}")
+                uri = row.get("peer") or row.get("expected") or row.get("uri")
+                if uri is not None:
+                    found.add(_designator(uri))
+        return found
 
     def enliven(self, locator: locators.Locator, secret: Hidden) -> str:
         """Follow a sturdyref; returns the promise of its object."""
@@ -269,6 +286,11 @@ class Hub:
             more = {key: row[key] for key in ("received", "messages", "sent")}
             found.append({"connection": conn, "peer": uri, **{key: row[key] for key in shown}, **more})
         return found
+
+
+def _designator(uri: str) -> str:
+    found = locators.parse_uri(uri)
+    return (found.locator if isinstance(found, locators.Sturdyref) else found).designator
 
 
 def _is_plain(core: Core, target: str) -> bool:

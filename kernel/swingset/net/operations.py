@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from . import syrup
 from .descriptors import ANSWER, BOOTSTRAP, EXPORT, IMPORT_OBJECT, IMPORT_PROMISE, position_in
 from .dialects import FREES, FREES_ONE, reason_of
+from .grants import REVOKED
 from .routing import BREAK, DELIVER, FULFILL, LISTEN
 from .sessions import ABORT, START, OverLimit
 from .values import Failure, Malformed, Record, Refused, Symbol, kind_of
@@ -83,6 +84,9 @@ class _Operation:
             if where == "resolver":
                 self._resolve(position, args, result)
                 return
+            if where == "cut":
+                core.cells.reject(result, REVOKED)
+                return
             if where == "gone":
                 raise Refused("the object is gone: the sender has let go of it")
             said = core.descriptors.read(conn, args)
@@ -92,7 +96,7 @@ class _Operation:
         core.routing.deliver(where, said, result)
 
     def _target(self, target: Any) -> tuple[str, int]:
-        """The name of a target, or `bootstrap`, `resolver` or `gone`; and its position."""
+        """The name of a target, or `bootstrap`, `resolver`, `gone` or `cut`; and its position."""
         if not isinstance(target, Record) or target.label not in (EXPORT, ANSWER):
             raise Malformed(f"a target is a desc:export or a desc:answer, not {kind_of(target)}")
         position = position_in(target)
@@ -103,6 +107,8 @@ class _Operation:
         row = self._core.descriptors.exported(self._conn, position)
         if row is None:
             return "gone", position
+        if row[0] == "cut":
+            return "cut", position
         return (row[1] if row[0] in ("o", "c") else "resolver"), position
 
     def _tell(self, cell: str, resolver: Record) -> None:
@@ -142,7 +148,7 @@ class _Operation:
     def _promise(self, target: Any) -> str:
         """The name of what may be listened to, or be taken apart."""
         where, position = self._target(target)
-        if where in ("bootstrap", "resolver", "gone"):
+        if where in ("bootstrap", "resolver", "gone", "cut"):
             raise Refused(f"desc:export {position} is no promise")
         return where
 

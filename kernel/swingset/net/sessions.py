@@ -265,6 +265,7 @@ class Sessions:
         for key in core.batch.below(f"h.{conn}."):
             core.batch.drop(f"h.{conn}.{key}")
         core.descriptors.end(conn, why)
+        core.grants.end(conn)
         if not kept:
             core.reaching.failed(conn, why)
         if row["key"] is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from swingset.guest.base import context
 from swingset.host.code.joined import Joined
 from swingset.host.wires.asking import NetError
-from swingset.host.wires.wire_secrets import Share
+from swingset.host.wires.shares import Share
 from swingset.lens.state.wires import Wire
 from swingset.model.capdata import Ref, promise_named
 from swingset.model.foreign import shown

@@ -14,7 +14,7 @@ from swingset.host.wires.keys import SIZE
 from swingset.model.foreign import shown
 from swingset.model.visible import one_line
 from swingset.net import locators
-from swingset.net.locators import Sturdyref
+from swingset.net.locators import Locator, Sturdyref
 from swingset.net.values import Malformed
 
 LONGEST_LABEL = 200
@@ -79,6 +79,15 @@ def address(source: object) -> Sturdyref:
     if not isinstance(found, Sturdyref):
         raise NetError("this is the location of a world, and of no object: it needs the part /s/...")
     return found
+
+
+def location(text: str) -> Locator:
+    """The location of a world that a string has, or that of an object of it. Raises `NetError`."""
+    try:
+        found = locators.parse_uri(text.strip())
+    except Malformed as problem:
+        raise NetError(f"this is no location of a world: {problem}") from None
+    return found.locator if isinstance(found, Sturdyref) else found
 
 
 def _read(source: object) -> str:

@@ -7,74 +7,30 @@ still be used. What is fetched is asked for by a handle of that file.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
-from swingset.host.base.opened import Opened
 from swingset.host.base.requests import Requests, write
 from swingset.host.base.running import Running
-from swingset.host.controls.device_access import NET, DeviceAccess
-from swingset.host.controls.own_devices import OwnDevices
-from swingset.host.wires.asking import NetError, address, check_listen, check_share
-from swingset.host.wires.wire_line import Line
-from swingset.host.wires.wire_secrets import Share
+from swingset.host.wires.asking import NetError, address, check_listen
+from swingset.host.wires.giving import Giving
+from swingset.host.wires.peering import Peering
 from swingset.model.capdata import Ref
-from swingset.model.refs import is_kref
 from swingset.model.visible import one_line
 from swingset.net import locators
-from swingset.net.hub import Hub
 from swingset.netlayers.base import NetlayerError
 
 SLICE = 0.05
 """For how many seconds `pump` runs the world by default."""
 
 
-@dataclass(frozen=True)
-class Peer:
-    """One session with another world: counts, and never a secret.
-
-    Attributes:
-        peer: the other world's location, or an empty text before it has said it.
-        connection: the name of the connection.
-        state: `hello` before the session has begun, then `live`.
-        outgoing: whether this world dialled.
-        proven: whether the netlayer has proved who it is.
-        exports: how many references the other side has from here.
-        imports: how many this world has from there.
-        received: the bytes of the messages that came.
-        messages: how many came.
-        sent: how many went out.
-    """
-
-    peer: str
-    connection: str
-    state: str
-    outgoing: bool
-    proven: bool
-    exports: int
-    imports: int
-    received: int
-    messages: int
-    sent: int
-
-
-class Networking:
+class Networking(Giving, Peering):
     """What a host does to let its world and others speak to each other, as `controller.net`.
 
     Source:
         None in SwingSet, whose comms vat and mailbox speak to one remote by its name. The protocol is OCapN.
     """
-
-    def __init__(self, opened: Opened, own: OwnDevices) -> None:
-        self._opened = opened
-        self._kernel = opened.kernel
-        self._access = DeviceAccess(opened)
-        self._line = Line(opened, own)
-        self._listens: dict[str, dict[str, str]] = {}  # by transport, its options
 
     def root(self) -> Ref:
         """The root of the vat that speaks the protocol, for a vat that may follow sturdyrefs.
@@ -88,12 +44,7 @@ class Networking:
         with self._opened.lock:
             return Ref(self._root(), "net")
 
-    def _root(self) -> str:
-        self._line.check()
-        self._line.begin()
-        return self._access.service(NET)
-
-    # Listening, and what is given out
+    # Listening
 
     def listen(self, transport: str = "unix", **options: str) -> str:
         """Let other worlds connect to this one, until it is closed.
@@ -144,111 +95,6 @@ class Networking:
             raise NetError("a world in memory has no file to put its socket beside: give a `path`")
         return os.path.relpath(path + ".sock") if len(path) > 90 else path + ".sock"
 
-    def share(
-        self,
-        target: Ref | str,
-        *,
-        label: str = "",
-        seconds: float | None = None,
-        once: bool = False,
-        transport: str | None = None,
-        swissnum: bytes | None = None,
-    ) -> str:
-        """Give out an object: whoever has the string that is returned has the object.
-
-        The string is a secret. It is nowhere else, not in the world either, which has only a hash of it.
-
-        Args:
-            target: the object, a `Ref` or its kref.
-            label: what `shared` calls it.
-            seconds: after how many seconds the string opens nothing any more; None for never.
-            once: whether it can be used only once.
-            transport: the netlayer by which it is to be fetched; None for the first that this world uses.
-            swissnum: 32 bytes to find it by, for tests with objects that everybody knows; None for chance.
-        Returns:
-            A URI, for `fetch` in another world, or for another program that speaks OCapN.
-        Raises:
-            NetError: if this world does not listen by that netlayer, for what is no object of it, and for
-                a length of time, a label or another argument that is none.
-        Example:
-            >>> location = world.net.listen("in-process")
-            >>> world.net.share(world.vats.root("bank"), label="the bank").startswith(location)
-            True
-        """
-        with self._opened.lock:
-            length = check_share(label, seconds, once, transport, swissnum)
-            self._line.check()
-            wires = self._line.wires
-            if wires is None or not wires.here:
-                raise NetError("nobody could reach what you share: have this world listen first")
-            location = wires.here.get(transport or next(iter(wires.here)))
-            if location is None:
-                known = ", ".join(wires.here)
-                words = f"this world does not listen by {one_line(transport or '', 60)}, but by {known}"
-                raise NetError(f"{words}: have it listen, or share by another")
-            ref = target if isinstance(target, Ref) else Ref(str(target), "remote")
-            if not is_kref(ref.kref) or self._kernel.store.objects.get(ref.kref) is None:
-                raise NetError(
-                    f"what is shared is an object of this world, and {one_line(ref.kref, 40)} is none"
-                )
-            root, now = self._root(), time.time()
-            expires = None if length is None else now + length
-            swissnum, share = self._line.secrets().give_out(label, now, expires, once, swissnum)
-            self._kernel.queue_one_way(root, write(["share", [share.digest, ref]]))
-            self._opened.keep("shared an object")
-            return locators.sturdyref_uri(location, swissnum)
-
-    def unshare(self, what: str) -> Share:
-        """Take back what was given out: its string opens nothing any more, not even if the world goes back.
-
-        References that were fetched by it before stay until their connection ends.
-
-        Args:
-            what: the string, its digest, or its label if only one has that.
-        Returns:
-            What is known of it.
-        Raises:
-            NetError: if nothing was given out under it.
-        Example:
-            >>> location = world.net.listen("in-process")
-            >>> uri = world.net.share(world.vats.root("bank"), label="the bank")
-            >>> world.net.unshare("the bank").revoked
-            True
-        """
-        with self._opened.lock:
-            share = self._found(what)
-            share.revoked = True
-            self._line.secrets().save()
-            if self._line.has_vat():
-                self._kernel.queue_one_way(self._access.service(NET), write(["unshare", [share.digest]]))
-            self._opened.keep("took back what was shared")
-            return share
-
-    def _found(self, what: str) -> Share:
-        secrets = self._line.known_secrets()
-        known = {} if secrets is None else secrets.shares
-        digest = _digest(address(what).swissnum) if what.startswith("ocapn://") else what
-        if digest in known:
-            return known[digest]
-        named = [share for share in known.values() if share.label == what and not share.revoked]
-        if len(named) != 1:
-            many = f"{len(named)} things are" if named else "nothing is"
-            raise NetError(
-                f"{many} shared under this: give the string, or a digest from the list of what is shared"
-            )
-        return named[0]
-
-    def shared(self) -> list[Share]:
-        """What was given out, oldest first: who used it and when, and never the string.
-
-        Example:
-            >>> world.net.shared()
-            []
-        """
-        with self._opened.lock:
-            secrets = self._line.known_secrets()
-            return [] if secrets is None else list(secrets.shares.values())
-
     # Fetching
 
     def fetch(self, source: str | os.PathLike[str]) -> str:
@@ -281,35 +127,6 @@ class Networking:
             kref = self._kernel.queue_message(root, write(said))
             self._opened.keep("asked for an object of another world")
             return kref
-
-    def peers(self) -> list[Peer]:
-        """The sessions with other worlds, as of now.
-
-        Raises:
-            NetError: if the vat `net` was terminated, or its rows are not what this library writes.
-        Example:
-            >>> world.net.peers()
-            []
-        """
-        with self._opened.lock:
-            self._line.check(looking=True)
-            if not self._line.has_vat():
-                return []
-            try:
-                rows = Hub(_Tables(self._opened), _Nowhere(), _Nowhere()).peers()
-                return [Peer(**{name: row[name] for name in Peer.__dataclass_fields__}) for row in rows]
-            except (LookupError, TypeError, ValueError, AttributeError):
-                words = "the rows of vat net are not what this library writes: go back to a copy of the file"
-                raise NetError(words) from None
-
-    def events(self) -> list[dict[str, str]]:
-        """What became of connections lately, oldest first: `event`, `connection`, `peer` and `why`.
-
-        Example:
-            >>> world.net.events()
-            []
-        """
-        return list(self._line.log)
 
     # While the world runs
 
@@ -408,38 +225,3 @@ class Networking:
         """
         self._listens.clear()
         self._line.close()
-
-
-class _Tables:
-    """The store of the service vat, to be read."""
-
-    def __init__(self, opened: Opened) -> None:
-        self._store = opened.kernel.store.vatstore
-        self._vat = opened.kernel.vat(NET).id
-
-    def get(self, key: str) -> str | None:
-        """The value at a key."""
-        return self._store.get(self._vat, key)
-
-    def next_key(self, prior: str) -> str | None:
-        """The first key after `prior`."""
-        return self._store.next_key(self._vat, prior)
-
-    def set(self, key: str, value: str) -> None:
-        """Nothing is written by looking."""
-        raise NotImplementedError
-
-    def delete(self, key: str) -> None:
-        """Nothing is written by looking."""
-        raise NotImplementedError
-
-
-class _Nowhere:
-    """The kernel and the device of a hub that is only looked at."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise NotImplementedError(name)
-
-
-def _digest(swissnum: bytes) -> str:
-    return hashlib.sha256(swissnum).hexdigest()

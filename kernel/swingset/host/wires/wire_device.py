@@ -20,6 +20,9 @@ NAME = "wire"
 OUT = "out."
 """How the keys of what is to be sent begin; a number follows."""
 
+CALLED = "name."
+"""How the keys of petnames begin; the designator follows. No call of a vat reads them."""
+
 
 class WireDevice(Device):
     """Serves the device of kind `wire`. `peer_of` has the peer of a connection, for people."""

@@ -24,7 +24,7 @@ from swingset.host.base.starting import service_counter
 from swingset.host.controls.device_access import NET
 from swingset.host.controls.own_devices import DeviceCall, DeviceState, OwnDevices
 from swingset.host.wires.asking import NetError
-from swingset.host.wires.wire_device import NAME, OUT, WireDevice
+from swingset.host.wires.wire_device import CALLED, NAME, OUT, WireDevice
 from swingset.host.wires.wire_inbox import Inbox
 from swingset.host.wires.wire_io import Wires
 from swingset.host.wires.wire_secrets import Secrets
@@ -282,6 +282,23 @@ class Line:
             secret = self.secrets().foreign.get(handle, b"")
             data = data[:offset] + secret + data[offset + len(secret) :]
         return data
+
+    def call(self, designator: str, petname: str | None) -> None:
+        """Give the world of a designator a petname, or none; in the device's state, where no vat sees it."""
+        with self._kernel.request("visit-device", name=NAME):
+            state = self._state()
+            if petname is not None:
+                state[f"{CALLED}{designator}"] = petname
+            elif f"{CALLED}{designator}" in state:
+                del state[f"{CALLED}{designator}"]
+
+    def petnames(self) -> dict[str, str]:
+        """The petnames, each with its designator."""
+        if self._kernel.devices.find(NAME) is None:
+            return {}
+        state = self._state()
+        found = {state[key]: key.removeprefix(CALLED) for key in state if key.startswith(CALLED)}
+        return dict(sorted(found.items()))
 
     def _forget_sent(self) -> None:
         keys = [key for key in self._state() if key.startswith(OUT) and _number(key) <= self._sent]

@@ -26,6 +26,7 @@ from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.host.wires.keys import SIZE, Key, verify
+from swingset.host.wires.shares import Share, share_from
 from swingset.host.wires.wire_scrub import sturdyrefs
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.visible import one_line
@@ -39,51 +40,8 @@ MOST_STURDYREFS = 200
 MOST_FOREIGN = 20_000
 """How many swissnums of other worlds may be kept before no message with further ones is taken."""
 
-_VERSION = 1
-
-
-@dataclass
-class Share:
-    """What is known of one swissnum that was given out: never the swissnum.
-
-    Attributes:
-        digest: its SHA-256, in hexadecimal digits.
-        label: what the owner calls it.
-        made: when it was given out, in seconds since 1970.
-        expires: after when it opens nothing, or None.
-        once: whether it opens only once.
-        revoked: whether it was taken back.
-        uses: how often it has opened what it is for.
-        last_use: when it did last, or None.
-        last_user: the peer that used it last, or None.
-    """
-
-    digest: str
-    label: str
-    made: float
-    expires: float | None = None
-    once: bool = False
-    revoked: bool = False
-    uses: int = 0
-    last_use: float | None = None
-    last_user: str | None = None
-
-    def state(self, now: float) -> str:
-        """What its string is: `open`, `revoked`, `expired` or `used`.
-
-        Args:
-            now: the time, in seconds since 1970.
-        Source:
-            None: a sturdyref of OCapN does not end by itself.
-        Example:
-            >>> swingset.Share("00", "a gift", made=0.0, expires=5.0).state(6.0)
-            'expired'
-        """
-        if self.revoked:
-            return "revoked"
-        if self.expires is not None and now >= self.expires:
-            return "expired"
-        return "used" if self.once and self.uses else "open"
+_VERSION = 2
+_KNOWN = (1, 2)
 
 
 @dataclass
@@ -140,11 +98,9 @@ class Secrets:
 
     @classmethod
     def _from(cls, path: str, said: Any) -> Secrets:
-        if said["version"] != _VERSION or len(secret := base64.b64decode(said["key"])) != SIZE:
+        if said["version"] not in _KNOWN or len(secret := base64.b64decode(said["key"])) != SIZE:
             raise ValueError
-        shares = [Share(**each) for each in said["shares"]]
-        if not all(map(_is_share, shares)):
-            raise ValueError
+        shares = [share_from(each) for each in said["shares"]]
         foreign = {str(handle): base64.b64decode(text) for handle, text in said["foreign"].items()}
         return cls(path, Key(secret), {each.digest: each for each in shares}, foreign)
 
@@ -229,7 +185,7 @@ class Secrets:
         share = self.shares.get(digest)
         if share is None or share.state(now) != "open":
             return False
-        share.uses, share.last_use, share.last_user = share.uses + 1, now, peer
+        share.count(peer, now)
         self.changed = True
         return True
 
@@ -288,21 +244,6 @@ _LEAST = 16
 
 
 _LARGEST = 64 << 20
-_FARTHEST = 1e12
-
-
-def _is_share(share: Share) -> bool:
-    """Whether all fields of a share that was read are what they must be."""
-    times = [each for each in (share.made, share.expires, share.last_use) if each is not None]
-    return (
-        isinstance(share.digest, str)
-        and isinstance(share.label, str)
-        and share.made is not None
-        and all(type(time) in (int, float) and -_FARTHEST < time < _FARTHEST for time in times)
-        and type(share.once) is type(share.revoked) is bool
-        and type(share.uses) is int
-        and isinstance(share.last_user, (str, type(None)))
-    )
 
 
 def _handle(mark: bytes) -> str:

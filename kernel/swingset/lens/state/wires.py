@@ -10,11 +10,12 @@ is a stranger's text.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from swingset.core.store import KernelStore
 from swingset.model.capdata import CapData, MalformedCapData, method_of
-from swingset.model.foreign import read_object
+from swingset.model.foreign import Unreadable, read_json, read_object
 from swingset.model.messages import Send
 from swingset.model.refs import ROOT
 from swingset.model.values import args_in_words
@@ -27,6 +28,7 @@ SERVICE = "service.net"
 _CAME = frozenset({"received", "opened", "closed", "lost", "age"})
 _LONGEST_ROW = 20_000
 _LONGEST_DIGEST = 600
+_NAMES = "own.name."
 _REMOTE = "o+d10/"
 _SHORT = 12
 
@@ -98,7 +100,7 @@ class Wire:
         if row is None:
             return None
         uri, conn = row.get("uri"), row.get("conn")
-        peer = world_called(uri) if isinstance(uri, str) else self._peer(str(conn))
+        peer = self.world_called(uri) if isinstance(uri, str) else self._peer(str(conn))
         match row.get("kind"):
             case "lasting":
                 how = "connected" if conn is not None else "the next message to it connects"
@@ -117,13 +119,27 @@ class Wire:
     def _peer(self, connection: str) -> str:
         """The world at the other end, as long as the session lasts."""
         found = (self._row(f"s.{connection.strip(chr(39))}") or {}).get("peer")
-        return world_called(found) if isinstance(found, str) else "another world"
+        return self.world_called(found) if isinstance(found, str) else "another world"
 
+    def world_called(self, uri: str) -> str:
+        """A world by its petname, or by the beginning of its designator."""
+        named = uri.removeprefix("ocapn://").partition("?")[0].partition("/")[0].rpartition(".")[0]
+        if not named:
+            return "another world"
+        return f"world {self.petname(named) or one_line(named[:_SHORT], 40)}"
 
-def world_called(uri: str) -> str:
-    """A world by the beginning of its designator, as everywhere."""
-    named = uri.removeprefix("ocapn://").partition("?")[0].partition("/")[0].rpartition(".")[0]
-    return one_line(f"world {named[:_SHORT]}", 40) if named else "another world"
+    def petname(self, designator: str) -> str | None:
+        """What the user calls the world of a designator; None for nothing."""
+        if self._device is None or len(designator) > _LONGEST_ROW:
+            return None
+        kept = self._store.devices.load(self._device, f"{_NAMES}{designator}")
+        found = None if kept is None else _text(kept)
+        return one_line(found, 60) if found else None
+
+    @cached_property
+    def _device(self) -> str | None:
+        """The id of the device, whose state has the petnames."""
+        return next((device.id for device in self._store.devices.all() if device.name == "wire"), None)
 
 
 def called_by_others(wire: Wire, came: set[int], record: Record) -> bool:
@@ -140,6 +156,15 @@ def called_by_others(wire: Wire, came: set[int], record: Record) -> bool:
         came.add(record.number)
         return False
     return isinstance(record.event, Send) and record.sender in came and wire.vat not in record.transcripts
+
+
+def _text(kept: CapData) -> str | None:
+    """The text that a device keeps; None for anything else."""
+    try:
+        found = read_json(kept.body.removeprefix("#"))
+    except Unreadable:
+        return None
+    return found if isinstance(found, str) else None
 
 
 def _capdata(raw: Any) -> CapData | None:

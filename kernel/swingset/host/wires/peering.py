@@ -1,0 +1,177 @@
+"""Who is at the other end: the sessions with other worlds, and what they are called here.
+
+A part of `controller.net`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from swingset.host.wires.asking import NetError, check_text, location
+from swingset.host.wires.linked import Linked, Tables
+from swingset.host.wires.petnames import check_petname
+from swingset.model.visible import one_line
+from swingset.net.hub import Hub
+
+_KEY = re.compile(r"[a-z2-7]{52}")
+_SHORTEST = 6
+"""With how many letters of its designator a world can be named at least."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One session with another world: counts, and never a secret.
+
+    Attributes:
+        peer: the other world's location, or an empty text before it has said it.
+        connection: the name of the connection.
+        state: `hello` before the session has begun, then `live`.
+        outgoing: whether this world dialled.
+        proven: whether the netlayer has proved who it is.
+        exports: how many references the other side has from here.
+        imports: how many this world has from there.
+        received: the bytes of the messages that came.
+        messages: how many came.
+        sent: how many went out.
+        name: its petname, or an empty text.
+    """
+
+    peer: str
+    connection: str
+    state: str
+    outgoing: bool
+    proven: bool
+    exports: int
+    imports: int
+    received: int
+    messages: int
+    sent: int
+    name: str = ""
+
+
+class Peering(Linked):
+    """Sessions with other worlds, and their names, as `controller.net`.
+
+    Source:
+        None in SwingSet, whose comms vat has a name for each remote.
+    """
+
+    def peers(self) -> list[Peer]:
+        """The sessions with other worlds, as of now.
+
+        Raises:
+            NetError: if the vat `net` was terminated, or its rows are not what this library writes.
+        Example:
+            >>> world.net.peers()
+            []
+        """
+        with self._opened.lock:
+            self._line.check(looking=True)
+            if not self._line.has_vat():
+                return []
+            try:
+                petnames = {designator: name for name, designator in self.names().items()}
+                return [_peer(row, petnames) for row in self._hub().peers()]
+            except (LookupError, TypeError, ValueError, AttributeError):
+                words = "the rows of vat net are not what this library writes: go back to a copy of the file"
+                raise NetError(words) from None
+
+    def _hub(self) -> Hub:
+        """The tables of the service vat, to look at."""
+        return Hub(Tables(self._opened), _Nowhere(), _Nowhere())
+
+    def name(self, peer: Peer | str, petname: str | None) -> None:
+        """Give another world a petname, by which this world's user knows it.
+
+        It stands for the key of that world, wherever it is reached. No peer and no vat learns it.
+
+        Args:
+            peer: the world: one of `peers`, its location, its designator or at least six letters of the
+                beginning of it, or the petname that it has.
+            petname: the new one, or None to have none.
+        Raises:
+            NetError: if it is not clear which world is meant, or for a petname that could deceive, or that
+                another world has.
+        Example:
+            >>> world.net.name("ocapn://abcdefghijklmnop.in-process", "mum")
+            >>> world.net.names()
+            {'mum': 'abcdefghijklmnop'}
+        """
+        with self._opened.lock:
+            designator = self.designator_of(peer)
+            if petname is not None:
+                check_petname(petname, self.names(), designator)
+            self._root()
+            self._line.call(designator, petname)
+            self._opened.keep("gave another world a petname")
+
+    def names(self) -> dict[str, str]:
+        """The petnames of other worlds, each with the designator of its world.
+
+        Example:
+            >>> world.net.names()
+            {}
+        """
+        with self._opened.lock:
+            return self._line.petnames()
+
+    def designator_of(self, peer: Peer | str) -> str:
+        """The designator of a world: its key, as a text.
+
+        Args:
+            peer: as for `name`.
+        Raises:
+            NetError: if it is not clear which world is meant.
+        Example:
+            >>> world.net.designator_of("ocapn://abcdefghijklmnop.in-process")
+            'abcdefghijklmnop'
+        """
+        with self._opened.lock:
+            text = peer.peer if isinstance(peer, Peer) else peer
+            check_text("name of a world", text)
+            petnames = self.names()
+            if text in petnames:
+                return petnames[text]
+            if text.startswith("ocapn://"):
+                return location(text).designator
+            known = self._known()
+            if text in known or _KEY.fullmatch(text):
+                return text
+            found = [each for each in known if len(text) >= _SHORTEST and each.startswith(text)]
+            if len(found) == 1:
+                return found[0]
+            why = "several worlds begin so" if found else "no world is known here by it"
+            raise NetError(f"{one_line(text, 60)!r}: {why}; give its petname, its location or its designator")
+
+    def _known(self) -> set[str]:
+        secrets = self._line.known_secrets()
+        users = [] if secrets is None else [each for share in secrets.shares.values() for each in share.users]
+        used = {each.peer.rpartition(".")[0] for each in users if each.peer}
+        used |= {*self._line.petnames().values()}
+        return used | (self._hub().known() if self._line.has_vat() else set())
+
+    def events(self) -> list[dict[str, str]]:
+        """What became of connections lately, oldest first: `event`, `connection`, `peer` and `why`.
+
+        Example:
+            >>> world.net.events()
+            []
+        """
+        return list(self._line.log)
+
+
+def _peer(row: Mapping[str, Any], petnames: Mapping[str, str]) -> Peer:
+    """One session, of its row."""
+    called = petnames.get(location(row["peer"]).designator, "") if row["peer"] else ""
+    said = {field.name: row[field.name] for field in fields(Peer) if field.name in row}
+    return Peer(**said, name=called)
+
+
+class _Nowhere:
+    """The kernel and the device of a hub that is only looked at."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotImplementedError(name)

@@ -1,0 +1,66 @@
+"""Commands about the peers of a world: who is there, and what they are called here."""
+
+from __future__ import annotations
+
+import argparse
+
+from swingset.core.errors import KernelError
+from swingset.model.visible import one_line
+from swingset_nb.commands import argument, command
+from swingset_nb.errors import SwingSetError
+from swingset_nb.notebook import Notebook
+from swingset_nb.render import Message, Shown, Table
+from swingset_nb.sharing import called_here
+
+
+@command("peers", "the sessions with other worlds, and what became of the last ones")
+def peers(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+    """List the sessions."""
+    world = notebook.require()
+    net, called = world.controller.net, called_here(world.session)
+    rows = [
+        (
+            called(peer.peer),
+            peer.state,
+            "dialled" if peer.outgoing else "came in",
+            "proved" if peer.proven else "not proved",
+            peer.exports,
+            peer.imports,
+            peer.messages,
+            peer.sent,
+        )
+        for peer in net.peers()
+    ]
+    columns = ("peer", "state", "how", "who it is", "exports", "imports", "messages in", "out")
+    notes = [
+        f"{event['event']}: {called(event['peer']) if event['peer'] else ''} {one_line(event['why'], 120)}"
+        for event in net.events()[-5:]
+    ]
+    return Table(
+        "peers", columns, rows, "no session with another world", [" ".join(n.split()) for n in notes]
+    )
+
+
+@command(
+    "petname",
+    "call another world by a name of your own; without PEER, list the names",
+    argument("peer", metavar="PEER", nargs="?", help="as `%%swingset peers` has it, or its location"),
+    argument("name", metavar="NAME", nargs="?", help="the name, which no other world learns"),
+    argument("--remove", action="store_true", help="have no name for it any more"),
+)
+def petname(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Name a peer, or list the names."""
+    net = notebook.require().controller.net
+    if given.peer is None:
+        rows = [(one_line(name, 60), one_line(designator, 60)) for name, designator in net.names().items()]
+        return Table("petname", ("name", "world"), rows, "no other world has a name here")
+    if (given.name is None) != given.remove:
+        raise SwingSetError("a petname takes the world and its name", "%swingset petname PEER NAME")
+    try:
+        net.name(given.peer, given.name)
+        notebook.flush()
+    except KernelError as problem:
+        raise SwingSetError(str(problem), "%swingset peers") from None
+    if given.remove:
+        return Message(f"{one_line(given.peer, 60)} has no name here any more")
+    return Message(f"the world is called {one_line(given.name, 60)} here", ("no other world learns that",))
