@@ -3,7 +3,7 @@
 One daemon thread with an event loop serves all worlds of a process. It never touches a world: what comes in
 waits in the `Inbox` until the world's own thread takes it, between two cells or runs. If the inbox is full,
 no more is read, and the other side has to wait; if a peer does not take what is sent to it, its connection
-is is closed. So a peer can neither fill the memory nor block a cell.
+is closed. So a peer can neither fill the memory nor block a cell.
 
 Nothing of a stranger comes into the inbox before its first message, which has to begin a session, and nothing
 further before the vat has begun it (`admit`). Few strangers may wait at the same time, few peers may be
