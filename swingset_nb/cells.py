@@ -128,7 +128,7 @@ def _not_applied(notebook: Notebook, world: OpenWorld, cell: Cell, difference: D
         f"`%swingset upgrade {cell.vat}` rehearses it first, in a panel",
         f"`%%vat {cell.vat} --replace` ends the vat with all its state and starts anew",
     ]
-    if cell.part not in dict(world.controller.vats.parts(cell.vat)):
+    if cell.part not in (cell.vat, *dict(world.controller.vats.parts(cell.vat))):
         ways.append(f"`{_drop(cell)}` forgets it, if its name has a slip")
     return Stack([_changed(difference), Message("To go on", said, ways)])
 

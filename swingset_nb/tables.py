@@ -6,7 +6,7 @@ from swingset.core.report import CrankReport
 from swingset.lens.present.rows import QueueRow
 from swingset.lens.present.tables import Lens
 from swingset.lens.watching.storage import Storage
-from swingset.model.messages import ChangeVatOptions, CreateVat, Notify, Send, UpgradeVat
+from swingset.model.messages import ChangeVatOptions, CloneVat, CreateVat, Notify, Send, UpgradeVat
 from swingset_nb.open_world import OpenWorld
 from swingset_nb.render import Table
 
@@ -94,6 +94,8 @@ def _event(report: CrankReport, world: OpenWorld) -> str:
             return f"notify {world.lens.vat_name(vat)} of {promise}"
         case CreateVat(name=name):
             return f"create {name}"
+        case CloneVat(vat=vat, name=name):
+            return f"clone {world.lens.vat_name(vat)} as {name}"
         case UpgradeVat():
             return "upgrade"
         case ChangeVatOptions():

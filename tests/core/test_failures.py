@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from swingset.core.cranks import Cranks
 from swingset.core.errors import KernelError
 from swingset.core.failures import Failures
+from swingset.core.store import KernelStore
 from swingset.model.capdata import CapData
 from swingset.model.messages import Message, Notify, Send
 from swingset.model.reports import Fault
@@ -172,7 +172,7 @@ def test_what_is_for_no_vat_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None
         target = world.store.new_promise(None, "ignore")
         world.store.hold(target)
     result = world.kernel.queue_message(target, CapData('#["go",[]]'))
-    monkeypatch.setattr(Cranks, "_wait", _raising(Bug("cannot wait")))
+    monkeypatch.setattr(KernelStore, "wait_for", _raising(Bug("cannot wait")))
     for _ in range(2):
         with pytest.raises(Bug):
             world.step()

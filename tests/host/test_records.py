@@ -85,6 +85,7 @@ ASKED: dict[str, tuple[str, Callable[[swingset.Controller], Any]]] = {
     "a vat": ("create-vat", lambda world: world.create_vat("ben", PARTS)),
     "its cells": ("keep-sources", lambda world: world.create_vat("ben", PARTS)),
     "its root": ("pin", lambda world: world.create_vat("ben", PARTS)),
+    "a clone": ("clone-vat", lambda world: world.clone_vat("ann", "ben")),
     "an upgrade": ("upgrade-vat", lambda world: world.upgrade_vat("ann", PARTS)),
     "a termination": ("terminate-vat", lambda world: world.terminate_vat("ann")),
     "a suspension": ("suspend-vat", lambda world: world.vats.suspend("ann")),

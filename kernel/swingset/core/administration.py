@@ -14,7 +14,8 @@ from swingset.core.metering import Metering
 from swingset.core.store import KernelStore
 from swingset.core.warehouse import Warehouse
 from swingset.model.capdata import CapData
-from swingset.model.messages import CreateVat, UpgradeVat
+from swingset.model.messages import CloneVat, CreateVat, UpgradeVat
+from swingset.model.states import QueuedPolicy
 from swingset.world.vats import TERMINATED, VatRecord
 
 
@@ -56,6 +57,20 @@ class Administration:
         result = self._store.new_promise(None)
         self._store.enqueue(CreateVat(vat, name or vat, worker, options, bundle, parameters, result))
         return vat, result
+
+    def clone(
+        self,
+        vat_id: str,
+        name: str | None,
+        refs: tuple[str, ...],
+        options: dict[str, Any],
+        queued: QueuedPolicy,
+    ) -> str:
+        """Queue the making of a clone; returns its id. A clone without a name gets its id as the name."""
+        clone = self._store.new_vat_id()
+        result = self._store.new_promise(None)
+        self._store.enqueue(CloneVat(vat_id, clone, name or clone, refs, options, queued, result))
+        return clone
 
     def upgrade(self, vat_id: str, bundle: str, parameters: CapData, message: str) -> str:
         """Queue an upgrade; returns the promise for `{"incarnationNumber": n}`."""

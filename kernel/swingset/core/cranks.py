@@ -30,6 +30,7 @@ from swingset.core.administration import Administration
 from swingset.core.ahead import Ahead
 from swingset.core.atomic import Atomic, Requests, refuse_within_crank
 from swingset.core.budget import NO_ROOM
+from swingset.core.cloning import Cloning
 from swingset.core.delivery import Deliverer
 from swingset.core.device_board import DeviceBoard
 from swingset.core.errors import DeliveryStopped, KernelPanic, WorkerRefused
@@ -51,6 +52,7 @@ from swingset.model import capdata, reasons
 from swingset.model.messages import (
     ChangeVatOptions,
     CleanUp,
+    CloneVat,
     Collect,
     CreateVat,
     Event,
@@ -110,6 +112,7 @@ class Cranks:
         shared = self.store, self.warehouse, self.devices, self.metering, self.lifecycle, undo
         self.judge = Judge(*shared, self.agenda, self.options)
         self._incarnations = Incarnations(*shared)
+        self._cloning = Cloning(*shared, self.deliverer)
         self._failures = Failures()
         self.taken: int | None = None
         """The position of the event under way, None if it was not queued."""
@@ -163,7 +166,7 @@ class Cranks:
                 self.begin_anew(lost.vat)
             except WorkerRefused as refused:
                 why = f"{reasons.WORKER_REFUSED}: {refused}"
-                if seq is not None and isinstance(event, CreateVat | UpgradeVat):
+                if seq is not None and isinstance(event, CreateVat | CloneVat | UpgradeVat):
                     self.agenda.pass_over(seq, event, why)
                 else:
                     self.set_aside(refused.vat or "", why)
@@ -202,10 +205,10 @@ class Cranks:
         """The host has stopped a delivery: roll all of it back, and leave its event waiting."""
         why = f"{stopped.fault.code}: {stopped}"
         outcome: CrankOutcome = "stopped"
-        if seq is None or not isinstance(event, CreateVat | UpgradeVat):
+        if seq is None or not isinstance(event, CreateVat | CloneVat | UpgradeVat):
             name = self.set_aside(stopped.vat, why).name
         else:
-            name = event.name if isinstance(event, CreateVat) else self.store.vats.known(event.vat).name
+            name = event.name if not isinstance(event, UpgradeVat) else self.store.vats.known(event.vat).name
             promise = self.store.promises.get(event.result)
             if seq < 0 and promise is not None and promise.policy is not None:  # the host learns its outcome
                 outcome = "withdrawn"
@@ -217,10 +220,10 @@ class Cranks:
         return CrankReport(event, outcome, name, fault=stopped.fault, number=self.count + 1)
 
     def withdraw(self, result: str) -> None:
-        """Withdraw a creation or an upgrade that is still queued, and release its promise."""
+        """Withdraw a creation, a clone or an upgrade that is still queued, and release its promise."""
         with self.request("withdraw", result=result):
             for seq, event in self.store.queues.all():
-                if isinstance(event, CreateVat | UpgradeVat) and event.result == result:
+                if isinstance(event, CreateVat | CloneVat | UpgradeVat) and event.result == result:
                     self.store.queues.take(seq)
                     self.store.consume(event)
             self.store.promises.set_policy(result, None)
@@ -234,12 +237,12 @@ class Cranks:
         """
         with self.request("give-up", position=seq, event=event_to_data(event), fault=fault_to_data(fault)):
             vat = self.vat_of(event)
-            if seq is None or vat is None or vat.attached or isinstance(event, UpgradeVat):
+            if seq is None or vat is None or vat.attached or isinstance(event, CloneVat | UpgradeVat):
                 self._drop(seq, event, vat, fault)
             else:
                 self.store.queues.take(seq)
                 self.store.queues.park(vat.id, seq, cast(QueuedEvent, event))
-            if vat is not None and not vat.attached and not isinstance(event, UpgradeVat):
+            if vat is not None and not vat.attached and not isinstance(event, CloneVat | UpgradeVat):
                 self.store.vats.save(vat.having(state=SUSPENDED, reason=f"{fault.code}: {fault}"))
         return CrankReport(event, "stopped", vat.name if vat else None, fault=fault, number=self.count + 1)
 
@@ -262,7 +265,7 @@ class Cranks:
                 self.judge.reject(message, rejection_of(fault, f"{message.method}()"))
             case Notify(promise=promise) if vat is not None and self._knows(vat, promise):
                 tell_instead(self.store, vat, promise, fault)
-            case CreateVat() | UpgradeVat():
+            case CreateVat() | CloneVat() | UpgradeVat():
                 self._incarnations.refuse(event, fault)
             case Collect(vat_id, kind, krefs) if not waits:
                 self.store.gc.remove(vat_id, kind, krefs[-1])
@@ -293,6 +296,8 @@ class Cranks:
                     report = self._notify(seq or 0, event, number)
                 case CreateVat():
                     report = self._incarnations.create(event, number)
+                case CloneVat():
+                    report = self._cloning.clone(event, number)
                 case UpgradeVat():
                     report = self._incarnations.upgrade(event, number)
                     if event.message == LOST and report.fault is not None:
@@ -343,17 +348,13 @@ class Cranks:
         match route(self.store, event):
             case ToVat(vat, target):
                 return self._deliver_message(seq, event, target, vat, number)
-            case ToPromise(promise):
-                return self._wait(event, promise, number)
+            case ToPromise(promise) if self.store.wait_for(promise, event):
+                return CrankReport(event, "waiting", number=number)
+            case ToPromise():  # too many wait for it already
+                rejection = capdata.error("Error", NO_ROOM, code=reasons.TOO_MUCH_WAITING)
             case Nowhere(rejection):
-                self.judge.reject(event.message, rejection)
-                return CrankReport(event, "rejected", number=number)
-
-    def _wait(self, event: Send, promise: str, number: int) -> CrankReport:
-        """Queue a message to a promise, or reject it if too many wait already."""
-        if self.store.wait_for(promise, event):
-            return CrankReport(event, "waiting", number=number)
-        self.judge.reject(event.message, capdata.error("Error", NO_ROOM, code=reasons.TOO_MUCH_WAITING))
+                pass
+        self.judge.reject(event.message, rejection)
         return CrankReport(event, "rejected", number=number)
 
     def _deliver_message(

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from swingset.core.errors import IllegalSyscall, KernelError, OverLimit
 from swingset.core.store import KernelStore
 from swingset.model import capdata
-from swingset.model.capdata import CapData, MalformedCapData
+from swingset.model.capdata import CapData, MalformedCapData, Ref
 from swingset.model.foreign import said
 from swingset.model.messages import Message, Send
 from swingset.model.refs import is_kref, kref_type
@@ -234,6 +234,11 @@ class DeviceBoard:
         """Notify the devices that handle it that a vat has started."""
         for listener, context in self._listeners("vat_started"):
             listener(vat, root, context)
+
+    def vat_cloned(self, clone: str, refs: list[Ref]) -> None:
+        """Notify the devices that handle it that a clone was made, with its listed objects."""
+        for listener, context in self._listeners("vat_cloned"):
+            listener(clone, refs, context)
 
     def _node_gone(self, device: str, state: CapData) -> None:
         """Notify a device, if it handles it, that one of its nodes was collected, with the node's state."""

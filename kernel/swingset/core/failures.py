@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from swingset.core.errors import KernelError, NoSuchVat
 from swingset.model.foreign import said, shown
-from swingset.model.messages import CreateVat, Event, UpgradeVat
+from swingset.model.messages import CloneVat, CreateVat, Event, UpgradeVat
 from swingset.model.wording import fit
 from swingset.workers.base import WorkerError
 from swingset.world.errors import HOST_TROUBLE, ValueRefused
@@ -65,4 +65,4 @@ def _counts(event: Event, error: BaseException) -> bool:
     if not isinstance(error, Exception) or isinstance(error, (*HOST_TROUBLE, WorkerError, NoSuchVat)):
         return False
     # Whether a vat may be created here depends on this host, and another may allow it.
-    return not (isinstance(error, KernelError) and isinstance(event, CreateVat | UpgradeVat))
+    return not (isinstance(error, KernelError) and isinstance(event, CreateVat | CloneVat | UpgradeVat))

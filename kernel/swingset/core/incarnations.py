@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 from swingset.core.crank_parts import CrankParts
 from swingset.core.lifecycle import incarnation_outcome
 from swingset.core.report import CrankReport
+from swingset.core.store import KernelStore
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
-from swingset.model.messages import CreateVat, UpgradeVat
+from swingset.model.messages import CloneVat, CreateVat, UpgradeVat
 from swingset.model.reports import Fault
 from swingset.model.states import Reason
 from swingset.world.vats import TERMINATED, VatRecord
@@ -32,7 +33,7 @@ class Incarnations(CrankParts):
     def create(self, event: CreateVat, number: int) -> CrankReport:
         """Start a new vat, and settle the event's promise with its root, or reject it with the reason."""
         if event.name == event.vat:
-            event = replace(event, name=self._free_name(event.vat))
+            event = replace(event, name=free_name(self.store, event.vat))
         if self.store.vats.named(event.name) is not None:
             taken = Fault(reasons.START_FAILED, f"vat {event.name} exists: choose another name", "Error")
             return self._not_created(
@@ -54,13 +55,6 @@ class Incarnations(CrankParts):
             self.devices.vat_started(event.vat, root)
             return report
         return self._not_created(event, report)
-
-    def _free_name(self, vat: str) -> str:
-        """The name of a vat that was given none: its id, unless another vat has that name."""
-        name, number = vat, 2
-        while self.store.vats.named(name) is not None:
-            name, number = f"{vat}-{number}", number + 1
-        return name
 
     def _not_created(self, event: CreateVat, report: CrankReport) -> CrankReport:
         assert report.fault is not None
@@ -97,12 +91,13 @@ class Incarnations(CrankParts):
         self.store.resolve([(event.result, True, rejection)])
         return replace(report, left_behind=None)
 
-    def refuse(self, event: CreateVat | UpgradeVat, fault: Fault) -> None:
-        """Reject the promise of a creation or an upgrade that the host cannot carry out."""
+    def refuse(self, event: CreateVat | CloneVat | UpgradeVat, fault: Fault) -> None:
+        """Reject the promise of a start that the host cannot carry out."""
         rejection = rejection_of(fault, "the vat cannot be started here")
         self.store.resolve([(event.result, True, rejection)])
-        if isinstance(event, CreateVat):
-            self.devices.vat_ended(event.vat, True, rejection)
+        if not isinstance(event, UpgradeVat):
+            made = event.vat if isinstance(event, CreateVat) else event.clone
+            self.devices.vat_ended(made, True, rejection)
 
     def _paid(self, vat: VatRecord, report: CrankReport) -> CrankReport:
         """Charge the vat's meter. If it cannot pay or the start failed, the start is rolled back first."""
@@ -116,6 +111,14 @@ class Incarnations(CrankParts):
         self.undo()
         self.metering.deduct(vat, report.computrons)
         return replace(report, outcome="refused")
+
+
+def free_name(store: KernelStore, vat: str) -> str:
+    """The name of a vat that was given none: its id, unless another vat has that name."""
+    name, number = vat, 2
+    while store.vats.named(name) is not None:
+        name, number = f"{vat}-{number}", number + 1
+    return name
 
 
 def rejection_of(fault: Fault, context: str, *, code: Reason | None = None) -> CapData:

@@ -22,6 +22,7 @@ from swingset.model.capdata import NOTHING, CapData
 from swingset.model.foreign import Unreadable, read_json, shown
 from swingset.model.messages import (
     ChangeVatOptions,
+    CloneVat,
     CreateVat,
     Message,
     QueuedEvent,
@@ -115,7 +116,7 @@ class Kernel:
             raise KernelError(taken)
         if self.store.vats.named(name) is not None:
             raise VatExists(f"vat {name} exists; upgrade it, or give the new one another name")
-        options = self._checked(name, options)
+        options = self.checked_options(name, options)
         self.warehouse.factory(worker)
         bundle = self.world.bundles.id_of(parts)
         given = {"name": name, "worker": worker, "bundle": bundle, "parameters": parameters.to_json()}
@@ -168,7 +169,7 @@ class Kernel:
     def change_options(self, name: str, changes: dict[str, Any]) -> None:
         """Change options of a vat; None resets one to its default. Raises `KernelError` for a bad one."""
         vat = self.vat(name)
-        changes = self._checked(name, changes, changing=True)
+        changes = self.checked_options(name, changes, changing=True)
         with self.request("change-options", vat=vat.id, options=changes):
             self.administration.change_options(vat.id, changes)
 
@@ -178,7 +179,8 @@ class Kernel:
         with self.request("change-kernel-options", options=options):
             self.options.change(options)
 
-    def _checked(self, name: str, options: object, *, changing: bool = False) -> dict[str, Any]:
+    def checked_options(self, name: str, options: object, *, changing: bool = False) -> dict[str, Any]:
+        """Options of a vat in the kernel's spelling. Raises `KernelError` for a bad one."""
         found = host_options(name, options, changing=changing)
         if found.get("meter") is not None:
             self.metering.get(found["meter"])
@@ -224,11 +226,13 @@ class Kernel:
             self.store.release(kref)
 
     def queued_starts(self) -> list[tuple[int, str, str]]:
-        """The creations and upgrades in the run-queue: position, description and kind of worker of each."""
+        """The starts of code in the run-queue: position, description and kind of worker of each."""
         found = []
         for seq, event in self.store.queues.all():
             if isinstance(event, CreateVat):
                 found.append((seq, f"the creation of vat {event.name}", event.worker))
+            elif isinstance(event, CloneVat) and (vat := self.store.vats.get(event.vat)) is not None:
+                found.append((seq, f"the clone {event.name} of vat {vat.name}", vat.worker))
             elif isinstance(event, UpgradeVat) and (vat := self.store.vats.get(event.vat)) is not None:
                 found.append((seq, f"the upgrade of vat {vat.name}", vat.worker))
         return found
@@ -319,8 +323,9 @@ class Kernel:
             if promise is not None and promise.state == UNRESOLVED and promise.decider is None:
                 rejection = capdata.error("Error", "the host gave up this event", code=reasons.DROPPED)
                 store.resolve([(promise.kref, True, rejection)])
-                if isinstance(event, CreateVat):
-                    self.devices.vat_ended(event.vat, True, rejection)
+                if isinstance(event, CreateVat | CloneVat):
+                    made = event.vat if isinstance(event, CreateVat) else event.clone
+                    self.devices.vat_ended(made, True, rejection)
             if event is not None:
                 store.consume(event)
         return event

@@ -14,6 +14,7 @@ from typing import Any, Final, get_args
 
 from swingset.core.errors import KernelError
 from swingset.model.bids import is_account_name
+from swingset.model.cloning import read_cloned_from
 from swingset.model.foreign import shown
 from swingset.model.limits import MOST_WRITE_BYTES
 from swingset.model.states import StarvationPolicy
@@ -81,6 +82,8 @@ def option_wants(name: str, value: object) -> str | None:
             return None if isinstance(value, bool) else "True or False"
         case "on_starvation":
             return None if value in get_args(StarvationPolicy) else f'"{SUSPEND}" or "{TERMINATE}"'
+        case "cloned_from":
+            return None if read_cloned_from(value) is not None else "a vat and an incarnation: v3/0"
         case "meter":
             return None if value is None or isinstance(value, str) else "None or the id of a meter"
         case "account":

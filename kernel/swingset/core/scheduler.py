@@ -19,7 +19,16 @@ from typing import Any, Protocol
 
 from swingset.core.escalators import find_market
 from swingset.core.store import KernelStore
-from swingset.model.messages import CleanUp, Collect, CreateVat, Event, QueuedEvent, Reap, UpgradeVat
+from swingset.model.messages import (
+    CleanUp,
+    CloneVat,
+    Collect,
+    CreateVat,
+    Event,
+    QueuedEvent,
+    Reap,
+    UpgradeVat,
+)
 
 Runnable = Callable[[str], bool]
 """Tells whether a vat, by id, can run now: it is neither suspended nor detached."""
@@ -109,10 +118,11 @@ class Agenda:
         self.to_reap = Waiting(store, store.reaping)
         self._passed_over: dict[int, PassedOver] = {}
 
-    def pass_over(self, seq: int, event: CreateVat | UpgradeVat, why: str) -> None:
+    def pass_over(self, seq: int, event: CreateVat | CloneVat | UpgradeVat, why: str) -> None:
         """Pass over the event at a position of the run-queue from now on."""
-        name = event.name if isinstance(event, CreateVat) else None
-        self._passed_over[seq] = PassedOver(event.vat, name, why)
+        name = None if isinstance(event, UpgradeVat) else event.name
+        vat = event.clone if isinstance(event, CloneVat) else event.vat
+        self._passed_over[seq] = PassedOver(vat, name, why)
 
     def why_passed_over(self, seq: int) -> str | None:
         """Why the event at a position is passed over; None if it is not."""

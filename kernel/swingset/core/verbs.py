@@ -22,6 +22,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
     # Vats
     "create-vat": ("name", "worker", "bundle", "parameters", "options", "first", "service"),
     "upgrade-vat": ("vat", "bundle", "parameters", "message", "first"),
+    "clone-vat": ("vat", "name", "refs", "options", "queued", "first"),
     "keep-sources": ("vat", "parts"),
     "draft": ("vat", "part", "source"),
     "keep-service": ("name", "vat"),

@@ -91,6 +91,10 @@ class HeapLost(KernelError):
         self.vat = vat.id
 
 
+class MemoryNotCopied(KernelError):
+    """The memory of a vat cannot be had a second time."""
+
+
 class Warehouse:
     """Workers by vat id, at most `capacity` online; the least recently used goes first.
 
@@ -204,6 +208,32 @@ class Warehouse:
         self._online.move_to_end(vat.id)
         return worker
 
+    def clone(self, vat: VatRecord, clone: VatRecord) -> Worker:
+        """A worker with the memory of a vat for its clone, whose span is still that of the vat.
+
+        A heap image is taken, and kept as one of the clone's. A vat in this process has none, so its
+        transcript is repeated in a second worker. Raises `MemoryNotCopied` if it does not repeat, and what
+        `online` raises.
+        """
+        self._recall(vat)
+        worker, span = self.online(vat), self._store.vats.span(vat.id)
+        image = worker.snapshot() if worker is not None else None
+        if image is None:
+            try:
+                made = self._bring_back(vat, span)
+            except VatDiverged as difference:
+                raise MemoryNotCopied(
+                    f"vat {vat.name} runs in the host's process, so its memory is made anew from its"
+                    f" transcript, which does not repeat: {difference}"
+                ) from difference
+        else:
+            snapshot = self._store.world.heaps.save(clone.id, image)
+            made = self.factory(clone.worker, clone.id).restore(self._spec(clone), image)
+            here = span._replace(vat=clone.id, start=span.position, start_hash=span.hash, snapshot=snapshot)
+            self._store.vats.save_span(here)
+        self._keep(clone, made)
+        return made
+
     def discard(self, vat: str) -> None:
         """Stop the vat's worker; the next delivery restores the vat from the world file.
 
@@ -282,10 +312,17 @@ class Warehouse:
         for vat in evictable[: max(len(evictable) - self.capacity, 0)]:
             self.discard(vat)
 
-    def _spec(self, vat: VatRecord) -> VatSpec:
+    def _spec(self, vat: VatRecord, *, as_started: bool = False) -> VatSpec:
+        """What an engine needs to know of a vat.
+
+        In the memory of a clone is code that was started under the name of another vat; with `as_started`, it
+        begins as that vat, and the delivery that made it a clone comes later.
+        """
         parts = self._store.world.bundles.get(vat.bundle) if vat.bundle else ()
         code = tuple((name, source) for name, source in parts)
-        return VatSpec(vat.id, vat.name, vat.incarnation, code, self._library(vat))
+        origin = self._store.vats.origin(vat)
+        vat_id = origin.id if as_started else vat.id
+        return VatSpec(vat_id, origin.name, vat.incarnation, code, self._library(vat))
 
     def _library(self, vat: VatRecord) -> bytes | None:
         """The guest library of a confined vat; None for a vat that runs on the host's own."""
@@ -321,7 +358,7 @@ class Warehouse:
                 # Another engine made the image. The transcript of the whole incarnation still stands.
                 worker = None
         if worker is None:
-            worker = factory.start(spec)
+            worker = factory.start(self._spec(vat, as_started=True))
         try:
             self._repeat(worker, vat, since, span.hash)
         except BaseException:
@@ -335,7 +372,7 @@ class Warehouse:
         Returns how many deliveries were repeated and the heap digest they led to. Raises
         `ReplayDiverged` at the first difference, `LibraryUnusable` and `WorkerRefused`.
         """
-        worker = self.factory(vat.worker, vat.id).start(self._spec(vat))
+        worker = self.factory(vat.worker, vat.id).start(self._spec(vat, as_started=True))
         try:
             span = self._store.vats.span(vat.id)
             count = self._repeat(worker, vat, span.incarnation_hash, span.hash)

@@ -10,7 +10,7 @@ notice. If its node goes first, the meter is marked `loose`, and checked again w
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from swingset.core.administration import Administration
 from swingset.core.device_board import DeviceContext, DeviceError
@@ -22,10 +22,11 @@ from swingset.model import reasons
 from swingset.model.capdata import CapData, Ref
 from swingset.model.messages import Message, Send
 from swingset.model.refs import is_vat_id
+from swingset.model.states import QueuedPolicy
 from swingset.world.device_records import Devices
 
 _ROOT_METHODS = ("create", "create_meter")
-_VAT_METHODS = ("terminate", "done", "upgrade", "change_options")
+_VAT_METHODS = ("terminate", "done", "upgrade", "change_options", "fork")
 _METER_METHODS = ("add_remaining", "set_threshold", "get", "set_keeper", "create_meter")
 
 
@@ -80,11 +81,17 @@ class VatAdminDevice:
 
     def vat_started(self, vat: str, root: str, context: DeviceContext) -> None:
         """Settle the promise that the creator of a vat got."""
+        self._made(vat, {"root": Ref(root, "root")}, context)
+
+    def vat_cloned(self, clone: str, refs: list[Ref], context: DeviceContext) -> None:
+        """Settle the promise that the maker of a clone got."""
+        self._made(clone, {"refs": refs}, context)
+
+    def _made(self, vat: str, parts: dict[str, Any], context: DeviceContext) -> None:
         made = plain.kept(context, f"made.{vat}", _is_made)
         if made is not None:
             promise, admin_node = made
-            outcome = {"root": Ref(root, "root"), "adminNode": admin_node}
-            context.settle(promise.kref, False, plain.write(outcome))
+            context.settle(promise.kref, False, plain.write({**parts, "adminNode": admin_node}))
             context.set(f"made.{vat}", None)
 
     def admin_node(self, vat: str, context: DeviceContext) -> str:
@@ -195,6 +202,8 @@ class VatAdminDevice:
             return plain.NOTHING
         if method == "upgrade":
             return self._upgrade(vat, args, context)
+        if method == "fork":
+            return self._fork(vat, args, context)
         if method == "change_options":
             given = _options(plain.arguments(args, method, "options")[0])
             changes = vat_options.convert(given, changing=True)
@@ -219,6 +228,36 @@ class VatAdminDevice:
         message = plain.text(given.get("upgradeMessage", "vat upgraded"), "upgradeMessage")
         parameters = plain.part(args, 1, "vatParameters") if "vatParameters" in given else plain.NOTHING
         return plain.write(Ref(self._admin.upgrade(vat, bundle, parameters, message)))
+
+    def _fork(self, vat: str, args: CapData, context: DeviceContext) -> CapData:
+        """Returns `[device node, promise]`, as `_create` does. The promise is for `{"adminNode", "refs"}`."""
+        listed, options_given, admin_node = plain.arguments(args, "fork", "refs", "options", "admin_node")
+        if not isinstance(listed, list):
+            raise DeviceError(f"fork: refs want a list, got {plain.shown(listed)}", name="TypeError")
+        refs = tuple(plain.reference(item, f"fork: refs[{at}]").kref for at, item in enumerate(listed))
+        for at, kref in enumerate(refs):
+            if self._admin.owner_of(kref) != vat:
+                raise DeviceError(
+                    f"fork: refs[{at}] is no export of the vat: list objects that live in it",
+                    code=reasons.CLONE_REFUSED,
+                )
+        given = _options(options_given)
+        if unknown := [name for name in given if name not in ("name", "meter", "queued")]:
+            raise DeviceError(f"fork: unknown options {', '.join(map(plain.shown, unknown))}")
+        name = vat_options.check_name(given.get("name"))
+        queued = given.get("queued", "refuse")
+        if queued not in get_args(QueuedPolicy):
+            raise DeviceError(f"fork: queued wants refuse, drop or duplicate, got {plain.shown(queued)}")
+        options = {}
+        if given.get("meter") is not None:
+            options["meter"] = self._meter("fork", given["meter"], context)
+        clone = self._admin.clone(vat, name, refs, options, queued)
+        made = Ref(context.new_promise())
+        context.set(f"made.{clone}", plain.write([made, plain.reference(admin_node, "admin_node")]))
+        done = Ref(context.new_promise())
+        context.set(f"vat.{clone}", plain.write(done))
+        node = context.new_node(plain.write({"vat": clone, "done": done}))
+        return plain.write([Ref(node, "adminNode"), made])
 
     # A meter
 

@@ -32,7 +32,7 @@ from .kinds.kinds import Kinds
 from .kinds.migration import MigrationError
 from .lasting.adoption import Adoptions
 from .lasting.explicit import add_handles
-from .lasting.randomness import patched, seed_of, urandom
+from .lasting.randomness import patched, reseed, seed_of, urandom
 from .lasting.resumable import Calls
 from .lasting.watching import Watches
 from .loader import call_builder, run_parts
@@ -87,6 +87,8 @@ class Liveslots:
         self.kind = kind or (NOTEBOOK if parts is None else PROGRAM)
         self.vat_name = vat_name
         self.title = f"vat {vat_name}"  # its name in errors that mention several vats
+        self.code_name = vat_name  # in the names of its files, which a clone keeps
+        self.seeds = vat_name  # what the seeds of resumable calls follow from
         self.incarnation = incarnation
         self.ended: Ended | None = None
         self.guard: AbstractContextManager[Any] | None = None  # a lock, if several threads of a host send
@@ -154,7 +156,7 @@ class Liveslots:
         """The seed of a resumable call; in a notebook, whose deliveries are not replayed, it is random."""
         if not self.kind.repeated:
             return urandom(32).hex()
-        return seed_of(self.vat_name, self.incarnation, call)
+        return seed_of(self.seeds, self.incarnation, call)
 
     def trace_of(self, exc: BaseException) -> errors.Trace:
         """The frames of an exception that are in this vat's own source."""
@@ -261,11 +263,20 @@ class Liveslots:
         elif kind == "retireImports":
             for vref in delivery[1]:
                 self.recognizers.forget(vref)
+        elif kind == "clonedFrom":
+            self._cloned(**delivery[1])
         elif kind == "changeVatOptions":
             if "migrate" in delivery[1]:
                 self.kinds.sweep.some(delivery[1]["migrate"])
         else:
             raise ValueError(f"vat {self.vat_name} cannot serve a delivery of kind {kind!r}")
+
+    def _cloned(self, clone: str, called: str, digest: str, **_origin: Any) -> None:
+        """Go on as a clone: under a name of its own, and with other random numbers than the vat it is of."""
+        self.vat_name = self.powers.vat_name = called
+        self.title = f"vat {called}"
+        self.seeds = f"{clone} {digest}"
+        reseed(self.seeds)
 
     def _report(self, exc: BaseException) -> dict[str, Any]:
         report = {"trace": [], **errors.to_wire(exc, self.trace_of)}
@@ -386,7 +397,7 @@ class Liveslots:
         return f"sent as E(...).{method}() in {where}, line {line}"
 
     def _part_of(self, filename: str) -> str | None:
-        prefix = f"<{self.vat_name}:"
+        prefix = f"<{self.code_name}:"
         return filename[len(prefix) : -1] if filename.startswith(prefix) else None
 
     def _print_unhandled(self, text: str) -> None:

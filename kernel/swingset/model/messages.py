@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, get_args
 
 from swingset.model.bids import Bid, bid_from_json
 from swingset.model.capdata import CapData, is_well_formed, method_of
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.refs import is_called_well, is_kref, is_vat_id
 from swingset.model.spelling import spelled
-from swingset.model.states import CollectionKind
+from swingset.model.states import CollectionKind, QueuedPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +140,31 @@ class UpgradeVat(_Starts):
 
 
 @dataclass(frozen=True, slots=True)
+class CloneVat:
+    """Make `clone`, a new vat with the memory and the store of `vat`; settle `result` with its references.
+
+    `wanted` are exports of the vat: the clone gets an object of its own for each. `queued` says what becomes
+    of messages that wait for the vat.
+
+    Source:
+        `admin.fork(refs)`, proposed for SwingSet (zygotes).
+    """
+
+    vat: str
+    clone: str
+    name: str
+    wanted: tuple[str, ...]
+    options: dict[str, Any]
+    queued: QueuedPolicy
+    result: str
+
+    def refs(self) -> Iterator[str]:
+        """Every kref the event holds."""
+        yield from self.wanted
+        yield self.result
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeVatOptions(_HoldsNothing):
     """Pass `vat` options that its guest library acts on, such as `{"migrate": records to visit}`.
 
@@ -186,7 +211,7 @@ class CleanUp(_HoldsNothing):
     vat: str
 
 
-QueuedEvent = Send | Notify | CreateVat | UpgradeVat | ChangeVatOptions
+QueuedEvent = Send | Notify | CreateVat | CloneVat | UpgradeVat | ChangeVatOptions
 """What can wait in the run-queue."""
 
 Event = QueuedEvent | Collect | Reap | CleanUp
@@ -205,6 +230,8 @@ def described(event: QueuedEvent, called: Callable[[str], str] = str) -> str:
             return f"the outcome of {promise}"
         case CreateVat(name=name):
             return f"the creation of vat {name}"
+        case CloneVat(vat=vat, name=name):
+            return f"the clone {name} of vat {called(vat)}"
         case UpgradeVat(vat=vat):
             return f"the upgrade of vat {called(vat)}"
         case ChangeVatOptions(vat=vat):
@@ -224,6 +251,9 @@ def event_to_data(event: Event) -> dict[str, Any]:
         case CreateVat(vat, name, worker, options, bundle, parameters, result):
             raw = {"type": "create-vat", "vat": vat, "name": name, "worker": worker, "options": options}
             raw |= {"bundle": bundle, "parameters": parameters.to_json(), "result": result}
+        case CloneVat(vat, clone, name, refs, options, queued, result):
+            raw = {"type": "clone-vat", "vat": vat, "clone": clone, "name": name, "refs": list(refs)}
+            raw |= {"options": options, "queued": queued, "result": result}
         case UpgradeVat(vat, bundle, parameters, message_text, result):
             raw = {"type": "upgrade-vat", "vat": vat, "bundle": bundle}
             raw |= {"parameters": parameters.to_json(), "message": message_text, "result": result}
@@ -297,6 +327,9 @@ def event_from_json(text: str) -> QueuedEvent:
             return Notify(raw["vat"], raw["promise"])
         case "change-vat-options":
             return ChangeVatOptions(raw["vat"], raw["options"])
+        case "clone-vat":
+            how = raw["options"], raw["queued"], raw["result"]
+            return CloneVat(raw["vat"], raw["clone"], raw["name"], tuple(raw["refs"]), *how)
     given = _capdata(raw["parameters"])
     if kind == "upgrade-vat":
         if not _is_text(raw["message"]):
@@ -315,6 +348,10 @@ def _capdata(raw: object) -> CapData:
 
 def _is_promise(value: object) -> bool:
     return is_kref(value) and isinstance(value, str) and value[1] == "p"
+
+
+def _is_object(value: object) -> bool:
+    return is_kref(value) and isinstance(value, str) and value[1] == "o"
 
 
 def _is_text(value: object) -> bool:
@@ -344,6 +381,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "send": ("target", "message", "sender"),
     "notify": ("vat", "promise"),
     "create-vat": ("vat", "name", "worker", "options", "bundle", "parameters", "result"),
+    "clone-vat": ("vat", "clone", "name", "refs", "options", "queued", "result"),
     "upgrade-vat": ("vat", "bundle", "parameters", "message", "result"),
     "change-vat-options": ("vat", "options"),
 }
@@ -352,6 +390,9 @@ _WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "target": (is_kref, "a kref"),
     "sender": (lambda value: value is None or is_vat_id(value), "the id of a vat or null"),
     "vat": (is_vat_id, "the id of a vat"),
+    "clone": (is_vat_id, "the id of a vat"),
+    "refs": (lambda value: isinstance(value, list) and all(map(_is_object, value)), "krefs of objects"),
+    "queued": (lambda value: value in get_args(QueuedPolicy), "refuse, drop or duplicate"),
     "name": (is_called_well, "a name"),
     "worker": (lambda value: _is_text(value) and len(value) <= 199, "a kind of worker"),
     "options": (are_options, "an object of numbers and text"),

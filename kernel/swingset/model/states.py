@@ -24,6 +24,9 @@ ResultPolicy = Literal[HeldPolicy, "none"]
 StarvationPolicy = Literal["suspend", "terminate"]
 """What becomes of a vat whose meter cannot pay."""
 
+QueuedPolicy = Literal["refuse", "drop", "duplicate"]
+"""What a clone does about messages that wait for its vat: it is refused, has none of them, or has copies."""
+
 ConsoleStream = Literal["stdout", "stderr"]
 """What a vat prints to."""
 
@@ -39,6 +42,7 @@ CrankOutcome = Literal[
     "parked",
     "rejected",
     "created",
+    "cloned",
     "upgraded",
     "refused",
     "starved",
@@ -56,6 +60,7 @@ Reason = Literal[
     "abandoned",
     "not-callable",
     "start-failed",
+    "clone-refused",
     "out-of-computrons",
     "out-of-memory",
     "stack-overflow",

@@ -34,6 +34,18 @@ class AdminNode:
         promise: Promise[Any] = D(self.node).upgrade(bundlecap, options)
         return promise
 
+    def fork(self, refs: list[object], options: dict[str, Any] | None = None) -> Promise[Any]:
+        """Make a clone of the vat; a promise for `{"adminNode": ..., "refs": [...]}`.
+
+        The clone shares what the vat imports. It gets an object of its own for each of `refs`, in their
+        order, and has no other export of the vat. Options: `name`, `meter`, and `queued`, which says what
+        becomes of messages that wait for the vat: `"refuse"`, `"drop"` or `"duplicate"`.
+        """
+        admin_node = AdminNode()
+        admin_node.node, made = D(self.node).fork(refs, with_meter(options or {}), admin_node)
+        promise: Promise[Any] = made
+        return promise
+
     def change_options(self, options: dict[str, Any]) -> None:
         """Change those options that may change while the vat lives."""
         D(self.node).change_options(with_meter(options))

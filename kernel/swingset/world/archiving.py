@@ -192,14 +192,19 @@ class Contents:
     def _fetched(self, query: str) -> list[Any]:
         return self._db.execute(query).fetchall()
 
+    def _has_clones(self) -> bool:
+        """Whether a vat is a clone of another, with whose transcript its own begins."""
+        query = "SELECT 1 FROM vats WHERE instr(options, '\"cloned_from\"') > 0"
+        return bool(self._fetched(query + " LIMIT 1"))
+
     def _chain(self, end: str | None, stops: Set[str | None], done: set[str]) -> Iterator[Row]:
         """The entries up to a hash, the latest first."""
-        past, at = has_past(self.level), end
+        shared, at = has_past(self.level) or self._has_clones(), end
         while at is not None and at not in stops and at not in done:
             row = self._world.fetch("SELECT * FROM transcript WHERE hash = ?", (at,))
             if row is None:
                 raise DamagedWorld(f"{self._world.name}: transcript entry {at} is missing")
-            if past:
+            if shared:
                 done.add(at)
             yield row
             at = row[1]

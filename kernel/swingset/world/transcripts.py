@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from swingset.model.cloning import CLONED_FROM, origin_of
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.spelling import canonical
 
@@ -96,18 +97,34 @@ class Transcripts:
         return [record.entry for record in self.records(hash, stop_hash)]
 
     def deliveries(self, vat: str, hash: str | None, stop_hash: str | None = None) -> list[dict[str, Any]]:
-        """As `read`, with a check that each entry is a delivery to this vat.
+        """As `read`, with a check that each entry is a delivery to this vat, or one that it is a clone of.
 
         Raises `DamagedWorld` for an entry of another vat, and for one that has not the shape of a delivery.
         """
         found = []
-        for record in self.records(hash, stop_hash):
+        for record in reversed(self.records(hash, stop_hash)):
             if record.vat != vat:
                 raise self._damaged(record.hash, f"it is of vat {record.vat}, and the span of {vat} names it")
             if not _is_delivery(record.entry):
                 raise self._damaged(record.hash, "entry has not the shape of a delivery")
+            vat = self.before(record)
             found.append(record.entry)
+        found.reverse()
         return found
+
+    def before(self, record: Entry) -> str:
+        """The vat of the entry before this one: another one if a clone of it begins with this one.
+
+        Raises `DamagedRow` if the entry says something else of where it stands.
+        """
+        delivery = record.entry.get("delivery") if isinstance(record.entry, dict) else None
+        if not isinstance(delivery, list) or delivery[:1] != [CLONED_FROM]:
+            return record.vat
+        origin = origin_of(delivery)
+        here = record.vat, record.incarnation, record.position, record.prev
+        if origin is None or here != (origin.clone, origin.incarnation, origin.position, origin.digest):
+            raise self._damaged(record.hash, "entry does not say of which vat its own is a clone")
+        return origin.vat
 
     def _damaged(self, hash: str, reason: str) -> DamagedRow:
         return DamagedRow(self._world.name, "transcript", hash[:16], reason)

@@ -17,6 +17,9 @@ from typing import Any, NoReturn
 
 import apsw
 
+from swingset.model.cloning import CLONED_FROM, origin_of
+from swingset.model.foreign import Unreadable, read_json
+
 from . import beginnings, opening, retention, schema
 from .archive_metadata import Metadata
 from .archive_pieces import Artifact, Reader
@@ -184,11 +187,11 @@ class Filling:
 
     def _first_entry(self, vat: str, position: int, at: str | None) -> tuple[int, str | None]:
         """The position of the first entry of a vat that is there, and the running hash before it."""
-        query = "SELECT prev, vat, position FROM transcript WHERE hash = ?"
+        query, own = "SELECT prev, vat, position, entry FROM transcript WHERE hash = ?", vat
         while at is not None and (row := self._db.execute(query, (at,)).fetchone()) is not None:
-            if row[1:] != (vat, position - 1):
+            if row[1:3] != (own, position - 1):
                 self._refuse("content", f"has a transcript of vat {shown(vat)} whose entries do not follow")
-            at, position = row[0], position - 1
+            at, position, own = row[0], position - 1, _vat_before(own, row[3])
         return position, at
 
     def _has(self, hash: str) -> bool:
@@ -196,3 +199,14 @@ class Filling:
 
     def _refuse(self, fault: ArchiveFault, words: str) -> NoReturn:
         raise BadArchive(fault, f"{self._reader.name} {words}")
+
+
+def _vat_before(vat: str, entry: str) -> str:
+    """The vat of the entry before one of `vat`: another one if that is the first of a clone."""
+    try:
+        found = read_json(entry) if f'"{CLONED_FROM}"' in entry else None
+    except Unreadable:
+        return vat
+    delivery = found.get("delivery") if isinstance(found, dict) else None
+    origin = origin_of(delivery) if isinstance(delivery, list) else None
+    return vat if origin is None else origin.vat

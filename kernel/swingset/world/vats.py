@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from swingset.model.capdata import CapData
+from swingset.model.cloning import read_cloned_from
 from swingset.model.states import VatState
 from swingset.world.errors import DamagedRow
 from swingset.world.rows import shown
@@ -144,6 +145,31 @@ class Vats:
     def suspended(self) -> list[VatRecord]:
         """The suspended vats, oldest first."""
         return sorted(self._rows.of(self._by_state, SUSPENDED), key=lambda vat: int(vat.id[1:]))
+
+    def origin(self, vat: VatRecord) -> VatRecord:
+        """The vat as which an incarnation was started: another one if it is a clone's first, else itself.
+
+        Raises `DamagedRow` for a clone of a vat that is not there, or that is younger.
+        """
+        found = vat
+        for earlier in self.lineage(vat):
+            of = read_cloned_from(found.options.get("cloned_from"))
+            if of is None or of[1] != vat.incarnation:
+                break
+            found = earlier
+        return found
+
+    def lineage(self, vat: VatRecord) -> Iterator[VatRecord]:
+        """The vat that a clone was made of, the one of which that is a clone, and so on, as they are now.
+
+        Raises `DamagedRow` as `origin` does.
+        """
+        while (of := read_cloned_from(vat.options.get("cloned_from"))) is not None:
+            if int(of[0][1:]) >= int(vat.id[1:]):
+                words = "option cloned_from in options names a vat that is not older"
+                raise DamagedRow(self._world.name, "vats", shown(vat.id), words)
+            vat = self.known(of[0])
+            yield vat
 
     def all(self) -> list[VatRecord]:
         """Every vat, terminated ones included, oldest first."""

@@ -55,6 +55,14 @@ class VatStore:
             self._holdings.change(vat, -before - size(key))
             self._rows.delete(vat, key)
 
+    def copy(self, vat: str, to: str) -> None:
+        """Store all that a vat stores for another one too, which stores nothing yet."""
+        total = 0
+        for stored in list(self._rows.select("where vat = ? order by key", vat)):
+            self._rows.add(stored._replace(vat=to))
+            total += size(stored.key) + size(stored.value)
+        self._holdings.change(to, total)
+
     def forget(self, vat: str, key: str) -> None:
         """Delete `key` of a terminated vat, for which nothing is counted."""
         self._rows.delete(vat, key)

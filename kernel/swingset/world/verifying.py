@@ -172,7 +172,7 @@ def _check_entry(world: WorldFile, begins: Mapping[str, Beginning], hash: str) -
         return
     if entry.prev is not None:
         before = world.row("SELECT vat, position FROM transcript WHERE hash = ?", (entry.prev,))
-        if before != (entry.vat, entry.position - 1):
+        if before != (world.transcripts.before(entry), entry.position - 1):
             raise DamagedRow(world.name, "transcript", _short(hash), "the entry before it is not there")
     elif entry.position != 0:
         words = "it has no entry before it, and is not the first"

@@ -2,7 +2,7 @@
 /** @import { Bar, Did, Link, Send, Tick } from "./types.d.ts" */
 import { h } from "../dom.js";
 
-const EVENTS = ["notify", "create-vat", "upgrade-vat", "options", "collect", "reap", "clean-up"];
+const EVENTS = ["notify", "create-vat", "clone-vat", "upgrade-vat", "options", "collect", "reap", "clean-up"];
 
 /** A message as a call, another event in words. @param {{ what: string, args: string }} event */
 export const call = (event) =>

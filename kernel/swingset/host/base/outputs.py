@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from swingset.core.report import CrankReport
 from swingset.model import reasons
-from swingset.model.messages import CreateVat, Send, UpgradeVat
+from swingset.model.messages import CloneVat, CreateVat, Send, UpgradeVat
 from swingset.model.states import OutputStream
 
 
@@ -133,8 +133,8 @@ def _notice(report: CrankReport) -> str | None:
     if report.outcome == "stopped" and fault.code == reasons.HOST_FAILED:
         which = f"an event of vat {report.vat}" if report.vat else "an event"
         return f"this host cannot process {which}, and has set it aside: {fault}"
-    if report.outcome == "stopped" and isinstance(report.event, CreateVat | UpgradeVat):
-        what = "not started" if isinstance(report.event, CreateVat) else "suspended"
+    if report.outcome == "stopped" and isinstance(report.event, CreateVat | CloneVat | UpgradeVat):
+        what = "suspended" if isinstance(report.event, UpgradeVat) else "not started"
         return f"vat {report.vat} is {what}: {fault}. Its start waits, and is tried again when it is resumed"
     if report.outcome == "stopped":
         return f"vat {report.vat} is suspended: {fault}. The delivery was rolled back, and its messages wait"

@@ -1,4 +1,4 @@
-"""Starts and upgrades vats at once: before all waiting events, even if the world is paused.
+"""Starts, clones and upgrades vats at once: before all waiting events, even if the world is paused.
 
 A request is queued like one that a vat makes, and then the world runs up to its crank. So its outcome is
 known when the call returns, and a refusal has changed nothing.
@@ -6,16 +6,19 @@ known when the call returns, and a refusal has changed nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from swingset.core.clone_requests import queue_clone
 from swingset.core.errors import KernelError, VatFault
 from swingset.core.report import CrankReport
 from swingset.host.base.engines import WorkerKind
 from swingset.host.base.opened import Opened
 from swingset.model import modules
 from swingset.model.capdata import NOTHING, CapData
-from swingset.model.messages import CreateVat, UpgradeVat
+from swingset.model.messages import CloneVat, CreateVat, UpgradeVat
 from swingset.model.modules import RAW, is_raw
+from swingset.model.states import QueuedPolicy
 from swingset.world.bundles import check_parts
 from swingset.world.errors import DamagedWorld
 
@@ -75,6 +78,39 @@ def create_vat(
         return kernel.root_of(name)
 
 
+def clone_vat(
+    opened: Opened,
+    name: str,
+    clone: str,
+    refs: Sequence[str] | None,
+    *,
+    options: dict[str, Any] | None,
+    queued: QueuedPolicy,
+) -> tuple[str, ...]:
+    """Make a clone of a vat now; returns its krefs for `refs`, or for the vat's root alone if they are None.
+
+    They stay pinned: the host knows the clone by its name.
+    """
+    kernel = opened.kernel
+    with opened.lock:
+        wanted = [kernel.root_of(name)] if refs is None else list(refs)
+        result = queue_clone(kernel, name, clone, wanted, options=options, queued=queued, first=True)
+        report = _run_request(opened, result)
+        settled = kernel.store.promises.get(result)
+        made = settled.data.slots if report.fault is None and settled is not None and settled.data else ()
+        for kref in made:
+            kernel.pin(kref)
+        if report.outcome != "withdrawn":
+            kernel.release_result(result)
+        if report.fault is not None:
+            opened.commit(f"could not clone {name}")
+            raise VatFault(name, "no clone was made and nothing has changed", report.fault)
+        opened.commit(f"clone {name} as {clone}")
+        # A reference that is listed twice is mentioned once in the result.
+        own = dict(zip(dict.fromkeys(wanted), made, strict=True))
+        return tuple(own[kref] for kref in wanted)
+
+
 def upgrade_vat(
     opened: Opened,
     name: str,
@@ -122,6 +158,6 @@ def _check_own(opened: Opened, name: str, parts: Parts) -> None:
 def _run_request(opened: Opened, result: str) -> CrankReport:
     """Run up to the crank that answers a request."""
     return opened.run_up_to(
-        lambda event: isinstance(event, CreateVat | UpgradeVat) and event.result == result,
+        lambda event: isinstance(event, CreateVat | CloneVat | UpgradeVat) and event.result == result,
         lambda: opened.kernel.cranks.withdraw(result),
     )

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 
 from swingset.host.base.starting import Parts
 from swingset.host.code.joined import Joined
+from swingset.host.worlds.controller import Controller
 from swingset.model.modules import cells_of, module_of
+
+
+def own_part(controller: Controller, vat: str) -> str:
+    """The name of the own cell among the parts that a vat runs.
+
+    It is the vat's name. A clone runs the code of the vat that it is one of, until it gets a cell of its own.
+    """
+    parts = dict(controller.vats.parts(vat))
+    older = (earlier.name for earlier in controller.kernel.store.vats.lineage(controller.vats[vat]))
+    return next((name for name in (vat, *older) if name in parts), vat)
 
 
 def combined(joined: Joined, vat: str, part: str, source: str | None) -> Parts:
@@ -35,6 +46,8 @@ def all_combined(joined: Joined, vat: str, changes: Mapping[str, str | None]) ->
             if module_of(part) is None:
                 cells.pop(part, None) if source is None else cells.update({part: source})
         own = ((vat, cells.pop(vat)),) if vat in cells else ()
+        if own and known:
+            cells.pop(own_part(joined.controller, vat), None)
         chosen = tuple(
             (part, source)
             for part, source in changes.items()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from swingset.host.base.engines import WorkerKind
-from swingset.host.code.combining import all_combined, combined
+from swingset.host.code.combining import all_combined, combined, own_part
 from swingset.host.code.joined import Joined
 from swingset.host.code.rehearsal import Extent, Rehearsal, rehearse_upgrade
 from swingset.host.code.upgrading import Upgraded, parameters_of, upgrade
@@ -62,7 +62,8 @@ class DefinesVats:
             >>> session.difference("bank", "bank", dict(world.vats.parts("bank"))["bank"]) is None
             True
         """
-        old = dict(self.controller.vats.parts(vat)).get(part)
+        known = own_part(self.controller, vat) if part == vat else part
+        old = dict(self.controller.vats.parts(vat)).get(known)
         return None if old == source else Difference(vat, part, old, source)
 
     def upgrade(

@@ -13,7 +13,7 @@ watched promise for the watcher's class.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from swingset.core.errors import KernelError
@@ -23,6 +23,7 @@ from swingset.guest.base import context
 from swingset.guest.base.ended import LifeEndedError, refuse_ended
 from swingset.guest.base.promises import Promise
 from swingset.guest.liveslots import Liveslots
+from swingset.guest.passing.passable import brief
 from swingset.host.base.lives import Life
 from swingset.host.base.policies import RunPolicy
 from swingset.host.base.reports import RunReport
@@ -43,6 +44,7 @@ from swingset.host.worlds.controller import Controller
 from swingset.model.capdata import NOTHING, object_named
 from swingset.model.places import code_file
 from swingset.model.refs import is_kref, kref_type
+from swingset.model.states import QueuedPolicy
 from swingset.workers.local import AttachedWorker
 
 PATIENCE = 0.1
@@ -318,6 +320,39 @@ class Session(CanUndo, DefinesVats):
         with self.controller.lock:
             self._run_turns()
             return self.controller.vats.migrate(vat, budget=budget, progress=progress)
+
+    def clone_vat(
+        self, vat: str, clone: str, refs: Sequence[Any] | None = None, *, queued: QueuedPolicy = "refuse"
+    ) -> tuple[Any, ...]:
+        """Make a clone of a vat, as `controller.clone_vat` does, with references in place of krefs.
+
+        Args:
+            vat: the name of the vat.
+            clone: the name of the clone.
+            refs: references to objects of the vat; None for its root alone.
+            queued: what becomes of messages that wait for the vat: `refuse`, `drop` or `duplicate`.
+        Returns:
+            A reference to the clone's own object for each of `refs`.
+        Raises:
+            KernelError: for what is no reference of this session, and what `controller.clone_vat` raises.
+        Example:
+            >>> (branch,) = session.clone_vat("bank", "branch")
+            >>> session.root("branch") is branch
+            True
+        """
+        with self.controller.lock:
+            self._run_turns()
+            krefs = None if refs is None else [self._kref_to_list(ref) for ref in refs]
+            made = self.controller.clone_vat(vat, clone, krefs, queued=queued)
+            found = tuple(self.reference(kref, clone) for kref in made)
+            self.controller.commit(f"{self.name} knows {clone}")
+            return found
+
+    def _kref_to_list(self, ref: Any) -> str:
+        kref = self.kref_of(ref)
+        if kref is None or kref_type(kref) != "o":
+            raise KernelError(f"a clone gets objects of its own for references to objects, got {brief(ref)}")
+        return kref
 
     def root(self, vat: str) -> Any:
         """A reference to the root object of a vat.

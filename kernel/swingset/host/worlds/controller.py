@@ -39,7 +39,7 @@ from swingset.host.worlds.imports import with_modules
 from swingset.lens.state import verifying
 from swingset.lens.state.verifying import FileDepth
 from swingset.model.capdata import CapData
-from swingset.model.states import ResultPolicy
+from swingset.model.states import QueuedPolicy, ResultPolicy
 from swingset.world.verifying import Problem
 
 
@@ -239,6 +239,41 @@ class Controller(Views):
         return starting.create_vat(
             self._opened, name, given, parameters=parameters, worker=worker, options=options
         )
+
+    def clone_vat(
+        self,
+        name: str,
+        clone: str,
+        refs: Sequence[str] | None = None,
+        *,
+        options: dict[str, Any] | None = None,
+        queued: QueuedPolicy = "refuse",
+    ) -> tuple[str, ...]:
+        """Make a second vat with the memory and the store of a vat, now, and commit.
+
+        The clone shares what the vat imports, and has none of its exports but an object for each of `refs`.
+
+        Args:
+            name: the name of the vat.
+            clone: the name of the clone.
+            refs: krefs of exports of the vat; None for its root alone.
+            options: options of the clone that differ from the vat's, as in `vats.change_options`.
+            queued: what becomes of messages that wait for the vat: `refuse`, `drop` or `duplicate`.
+        Returns:
+            The clone's kref for each of `refs`, which stays pinned.
+        Raises:
+            NoSuchVat: if there is no such vat.
+            VatExists: if a vat has the name of the clone.
+            KernelError: for an invalid name, object or option.
+            VatFault: if the vat cannot be cloned, with the reason; then nothing has changed.
+        Source:
+            `admin.fork(refs)`, proposed for SwingSet (zygotes), without a vat that asks for it.
+        Example:
+            >>> (root,) = world.clone_vat("bank", "branch")
+            >>> world.vats.root("branch") == root
+            True
+        """
+        return starting.clone_vat(self._opened, name, clone, refs, options=options, queued=queued)
 
     def upgrade_vat(
         self,

@@ -21,7 +21,17 @@ from swingset.core.store import KernelStore
 from swingset.lens.history.recorded import Recorded, naming, sent_by
 from swingset.lens.history.sessions import Sessions
 from swingset.lens.history.wording import Words
-from swingset.model.messages import Collect, CreateVat, Event, Notify, Reap, Send, UpgradeVat, kind_of
+from swingset.model.messages import (
+    CloneVat,
+    Collect,
+    CreateVat,
+    Event,
+    Notify,
+    Reap,
+    Send,
+    UpgradeVat,
+    kind_of,
+)
 from swingset.model.refs import is_kref, kref_type
 from swingset.model.result_lines import InLines
 from swingset.model.states import CrankOutcome
@@ -306,7 +316,7 @@ def result_of(event: Event) -> str | None:
     match event:
         case Send(message=message):
             return message.result
-        case CreateVat(result=result) | UpgradeVat(result=result):
+        case CreateVat(result=result) | CloneVat(result=result) | UpgradeVat(result=result):
             return result
     return None
 
@@ -330,6 +340,6 @@ def _by_itself(record: CrankRecord) -> str:
             return "the kernel chose it by itself: references were dropped or retired"
         case Reap():
             return "the kernel chose it by itself: the vat was due to be reaped"
-        case Notify() | Send() | CreateVat() | UpgradeVat():
+        case Notify() | Send() | CreateVat() | CloneVat() | UpgradeVat():
             return "its record does not say who sent it"
     return "the kernel chose it by itself"

@@ -18,6 +18,7 @@ SENTENCES: Mapping[str, str] = {
     "release": "the release of {kref}",
     "log-outcomes": "a look at results",
     "create-vat": "the creation of vat {name}",
+    "clone-vat": "the clone {name} of vat {vat}",
     "upgrade-vat": "the upgrade of vat {vat}",
     "keep-sources": "the sources of vat {vat}",
     "draft": "a draft of {part} for vat {vat}",

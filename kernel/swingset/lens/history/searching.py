@@ -23,7 +23,7 @@ from swingset.lens.history.cause import Causes, Step
 from swingset.lens.history.recorded import Recorded, Wanted
 from swingset.lens.history.story import entries_of, syscalls_of
 from swingset.model.capdata import CapData, MalformedCapData, method_of
-from swingset.model.messages import Collect, CreateVat, Event, Send, kind_of
+from swingset.model.messages import CloneVat, Collect, CreateVat, Event, Send, kind_of
 from swingset.model.result_lines import InLines
 from swingset.world.promises import REJECTED
 from swingset.world.records import CrankRecord, Record, RequestRecord
@@ -32,6 +32,7 @@ EventKind = Literal[
     "send",
     "notify",
     "create-vat",
+    "clone-vat",
     "upgrade-vat",
     "change-vat-options",
     "collect",
@@ -279,7 +280,7 @@ def _texts(record: Record) -> Iterator[str]:
     match record.event:
         case Send(message=message):
             yield message.methargs.body
-        case CreateVat(name=name):
+        case CreateVat(name=name) | CloneVat(name=name):
             yield name
     yield from (text for _, text in record.console)
     if record.fault is not None:

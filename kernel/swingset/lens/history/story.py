@@ -19,7 +19,7 @@ from swingset.lens.history.recorded import naming
 from swingset.lens.history.wording import syscall_in_words
 from swingset.lens.state.records import descriptors
 from swingset.model.capdata import CapData, MalformedCapData
-from swingset.model.messages import ChangeVatOptions, Collect, CreateVat, Notify, Send, UpgradeVat
+from swingset.model.messages import ChangeVatOptions, CloneVat, Collect, CreateVat, Notify, Send, UpgradeVat
 from swingset.model.reports import Fault
 from swingset.model.result_lines import InLines
 from swingset.model.values import value_in_words
@@ -154,6 +154,10 @@ def _told(causes: Causes, record: CrankRecord, entries: list[Entry]) -> Iterator
             yield from _outcomes(causes, record, promise, entries)
         case CreateVat(worker=worker, options=options, parameters=parameters):
             yield one_line(f"worker {worker}, parameters {words.value(parameters)}", 400)
+            yield from _options(options)
+        case CloneVat(wanted=wanted, options=options, queued=queued):
+            yield f"waiting messages: {queued}; {len(wanted):,} exports have a counterpart in it"
+            yield from map(words.thing, wanted[:_MOST_TOLD])
             yield from _options(options)
         case UpgradeVat(message=message, parameters=parameters):
             yield one_line(f"message {message!r}, parameters {words.value(parameters)}", 400)

@@ -17,7 +17,7 @@ from typing import TypeGuard
 from swingset.core.store import KernelStore
 from swingset.lens.history.cause import Causes, result_of
 from swingset.lens.state.wires import Wire, called_by_others
-from swingset.model.messages import Collect, CreateVat, Reap, Send, UpgradeVat
+from swingset.model.messages import CloneVat, Collect, CreateVat, Reap, Send, UpgradeVat
 from swingset.model.visible import one_line
 from swingset.world.edge import told_in_words
 from swingset.world.records import CrankRecord, Record, RequestRecord
@@ -134,8 +134,10 @@ def _records(store: KernelStore, commits: Iterable[int]) -> Iterator[Record]:
 
 def _counts(record: Record) -> bool:
     if isinstance(record, CrankRecord):
-        return isinstance(record.event, Send | CreateVat | UpgradeVat) and not is_refused_upgrade(record)
-    return record.verb not in _BY_THEMSELVES | {"send", "offer", "create-vat", "upgrade-vat"}
+        return isinstance(record.event, Send | CreateVat | CloneVat | UpgradeVat) and not is_refused_upgrade(
+            record
+        )
+    return record.verb not in _BY_THEMSELVES | {"send", "offer", "create-vat", "clone-vat", "upgrade-vat"}
 
 
 def _calls(store: KernelStore, record: Record) -> Iterator[str]:

@@ -14,7 +14,7 @@ from swingset.lens.history.requests_in_words import kept_name, request_in_words
 from swingset.lens.state.reading import Reading, among
 from swingset.lens.state.wires import Wire
 from swingset.model.capdata import CapData, MalformedCapData
-from swingset.model.messages import CleanUp, Collect, CreateVat, Event, Reap, Send, described
+from swingset.model.messages import CleanUp, CloneVat, Collect, CreateVat, Event, Reap, Send, described
 from swingset.model.refs import is_kref, kref_type
 from swingset.model.values import SHORT, call_in_words, stored_in_words, value_in_words
 from swingset.model.visible import one_line
@@ -71,6 +71,8 @@ class Words:
                 return f"reaping of vat {self.vat(vat)}"
             case CleanUp(vat):
                 return f"clean-up after vat {self.vat(vat)}"
+            case CloneVat(vat=vat, name=name):
+                return f"the clone {one_line(name, 60)} of vat {self.vat(vat)}"
             case CreateVat(name=name):
                 return f"the creation of vat {one_line(name, 60)}"
         return one_line(described(event, self.vat), SHORT)

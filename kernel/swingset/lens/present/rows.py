@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from swingset.lens.state.reading import Reading
-from swingset.model.messages import ChangeVatOptions, CreateVat, Notify, QueuedEvent, Send, UpgradeVat
+from swingset.model.messages import (
+    ChangeVatOptions,
+    CloneVat,
+    CreateVat,
+    Notify,
+    QueuedEvent,
+    Send,
+    UpgradeVat,
+)
 from swingset.model.refs import kref_type
 from swingset.model.states import PromiseState, VatState
 
@@ -132,6 +140,9 @@ def queue_row(reading: Reading, position: int, where: str, event: QueuedEvent) -
             return QueueRow(position, where, "notify", reading.name(vat) or vat, what, None, "kernel")
         case CreateVat(name=name, result=result):
             return QueueRow(position, where, "create-vat", name, "start", result, "host")
+        case CloneVat(vat=vat, name=clone, result=result):
+            what = f"a clone of {reading.name(vat) or vat}"
+            return QueueRow(position, where, "clone-vat", clone, what, result, "host")
         case UpgradeVat(vat=vat, result=result):
             name = reading.name(vat) or vat
             return QueueRow(position, where, "upgrade-vat", name, "new code", result, "host")

@@ -108,7 +108,7 @@ def _transcript(store: KernelStore, span: Span) -> Iterator[Problem]:
         span.start: span.start_hash,
         span.incarnation_start: span.incarnation_hash,
     }
-    at, running, spent = span.position, span.hash, 0
+    at, running, spent, vat = span.position, span.hash, 0, span.vat
     begins = beginnings(store.world.db, store.world.name).get(span.vat)
     while True:
         if at in marks and marks.pop(at) != running:
@@ -121,12 +121,13 @@ def _transcript(store: KernelStore, span: Span) -> Iterator[Problem]:
         if running is None:
             break
         entry = store.world.transcripts.record(running)
-        if entry.vat != span.vat or entry.position != at - 1:
+        if entry.vat != vat or entry.position != at - 1:
             words = f"its transcript has position {entry.position} of vat {entry.vat} for its own {at - 1}"
             yield Problem("spans", span.vat, words)
             return
         if isinstance(entry.entry, dict) and type(entry.entry.get("computrons")) is int:
             spent += entry.entry["computrons"]
+        vat = store.world.transcripts.before(entry)
         at, running = at - 1, entry.prev
     if at != 0:
         yield Problem("spans", span.vat, f"its transcript lacks {at} entries")

@@ -7,7 +7,7 @@ from typing import Any
 from swingset.core.errors import KernelError
 from swingset.model import syscalls
 from swingset.model.capdata import CapData, method_of
-from swingset.model.messages import CreateVat, Send, UpgradeVat
+from swingset.model.messages import CloneVat, CreateVat, Send, UpgradeVat
 from swingset.model.visible import one_line
 from swingset.time.branches.branch import Changes
 from swingset.world.records import CrankRecord, Record, RequestRecord
@@ -26,7 +26,7 @@ BOOKKEEPING = frozenset(
 )
 """Requests and syscalls about something that is listed itself, if it did not happen here."""
 
-DROPPABLE = (Send, CreateVat, UpgradeVat)
+DROPPABLE = (Send, CreateVat, CloneVat, UpgradeVat)
 """The events of a crank that a branch can leave out."""
 
 

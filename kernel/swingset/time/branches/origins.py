@@ -19,7 +19,7 @@ from swingset.core.kernel import Kernel
 from swingset.model import syscalls
 from swingset.model.capdata import CapData
 from swingset.model.foreign import Unreadable, read_json
-from swingset.model.messages import CreateVat, Send, UpgradeVat, event_from_json
+from swingset.model.messages import CloneVat, CreateVat, Send, UpgradeVat, event_from_json
 from swingset.model.refs import ROOT
 from swingset.world.file import WorldFile
 from swingset.world.promises import FORWARDED, FULFILLED, REJECTED
@@ -314,6 +314,8 @@ class Origins:
                     if self.is_kref(target, came) and data == other.methargs.to_json():
                         return seq
                 case CreateVat(name=name), CreateVat(name=came) if name == came:
+                    return seq
+                case CloneVat(name=name), CloneVat(name=came) if name == came:
                     return seq
                 case UpgradeVat(vat=vat, bundle=bundle), UpgradeVat(vat=came, bundle=other_code):
                     if self.vat(vat) == came and bundle == other_code:

@@ -20,7 +20,7 @@ from pathlib import Path
 from swingset.core.errors import KernelError
 from swingset.host.worlds.controller import Controller
 from swingset.lens.history.cause import Causes
-from swingset.model.messages import CreateVat, UpgradeVat
+from swingset.model.messages import CloneVat, CreateVat, UpgradeVat
 from swingset.model.visible import one_line
 from swingset.time.bugs.acts import Act
 from swingset.time.bugs.inputs import Inputs, inputs_until
@@ -187,7 +187,7 @@ def _guesses(
 
 def _default(record: CrankRecord) -> str | None:
     """The predicate for the rejection or the fault of a crank; None for a start of code that is refused."""
-    if isinstance(record.event, CreateVat | UpgradeVat) and record.fault is not None:
+    if isinstance(record.event, CreateVat | CloneVat | UpgradeVat) and record.fault is not None:
         return None
     crank = happened(record)
     words = [f"vat == {_text(crank.vat)}"] if crank.vat is not None else []

@@ -27,7 +27,7 @@ from swingset.host.worlds.controller import Controller
 from swingset.host.worlds.opening import open_world
 from swingset.lens.state.verifying import verify
 from swingset.model.capdata import NOTHING
-from swingset.model.messages import CreateVat, UpgradeVat
+from swingset.model.messages import CloneVat, CreateVat, UpgradeVat
 from swingset.model.modules import by_module
 from swingset.model.spelling import canonical
 from swingset.model.visible import visible
@@ -290,7 +290,7 @@ def _end_others(fork: Controller, name: str) -> None:
             fork.terminate_vat(vat.name, "left in the world of which this one was made")
     store = fork.kernel.store
     for waiting in store.queues.all():
-        if isinstance(waiting.item, CreateVat | UpgradeVat):
+        if isinstance(waiting.item, CreateVat | CloneVat | UpgradeVat):
             fork.queue.drop(waiting.seq)  # it would start code, and none is to run here
     while True:
         try:

@@ -37,7 +37,7 @@ def attach_debugger(
     try:
         _wait(debugpy, port, write)
         answers, before = Answers(past.syscalls, controller.world.bundles.get), sys.gettrace()
-        sys.setprofile(_stopping_at(f"<{past.vat.name}:"))
+        sys.setprofile(_stopping_at(f"<{past.code_name}:"))
         try:
             result = worker.deliver(past.delivery, answers, limits_then(past))
         finally:

@@ -30,6 +30,7 @@ from swingset.time.deliveries.attaching import attach_debugger
 from swingset.time.deliveries.past import (
     PastDelivery,
     brought_before,
+    code_name,
     crank_record,
     find_delivery,
     limits_then,
@@ -136,7 +137,7 @@ def _debug_recorded(controller: Controller, past: PastDelivery, terminal: _Termi
     answers = Answers(past.syscalls, controller.world.bundles.get, lambda: stored_before(controller, past))
     limits = replace(limits_then(past), computrons=terminal.computrons, memory_pages=None)
     try:
-        result = _run(worker, past.vat.name, past.delivery, answers, limits, terminal)
+        result = _run(worker, past.code_name, past.delivery, answers, limits, terminal)
     finally:
         worker.close()
     if result.fault is not None and result.fault.code == reasons.OUT_OF_COMPUTRONS:
@@ -151,7 +152,7 @@ def _debug_undone(controller: Controller, record: CrankRecord, terminal: _Termin
         vat: VatRecord, worker: Worker, delivery: list[Any], handler: SyscallHandler, limits: Limits
     ) -> DeliveryResult:
         limits = replace(limits, computrons=terminal.computrons, seconds=None)
-        return _run(worker, vat.name, delivery, handler, limits, terminal)
+        return _run(worker, code_name(controller, vat), delivery, handler, limits, terminal)
 
     return differs(record.fault, repeat_undone(controller, record, hand_over).fault)
 

@@ -21,6 +21,7 @@ from swingset.core.warehouse import Warehouse, limits_of
 from swingset.host.base.engines import Engines
 from swingset.host.worlds.controller import Controller
 from swingset.lens.history.recorded import Recorded
+from swingset.model.cloning import origin_of
 from swingset.model.limits import Limits
 from swingset.model.visible import one_line
 from swingset.workers.base import Worker
@@ -41,12 +42,14 @@ class PastDelivery:
     """A delivery of a past crank.
 
     `vat` and `span` are the rows of the vat as the crank left them, and `entry` is the transcript entry.
+    `code_name` is the name of the vat in the names of its files.
     """
 
     record: CrankRecord
     vat: VatRecord
     span: Span
     entry: Entry
+    code_name: str
 
     @property
     def delivery(self) -> list[Any]:
@@ -99,7 +102,12 @@ def _delivery_of(controller: Controller, record: CrankRecord) -> PastDelivery:
         found = store.world.transcripts.record(running)
         if (found.vat, found.crank) != (vat_id, record.crank):
             continue  # the crank was rolled back, and this is the entry before it
-        store.world.transcripts.deliveries(vat_id, running, found.prev)  # checks its shape
+        (entry,) = store.world.transcripts.deliveries(vat_id, running, found.prev)  # checks its shape
+        if origin := origin_of(entry["delivery"]):
+            raise NotRepeatable(
+                f"{where} made vat {one_line(origin.called)}, a clone of {one_line(origin.name)}: no code"
+                " of it ran that could be repeated"
+            )
         span = _row(controller, record, "spans", vat_id) or _whole(controller, found)
         vat = _vat_then(controller, record, found, span)
         if vat.attached:
@@ -107,7 +115,7 @@ def _delivery_of(controller: Controller, record: CrankRecord) -> PastDelivery:
                 f"{where} delivered to {one_line(vat.name)}, whose code runs in its embedder's own"
                 " interpreter, such as a notebook: it cannot be repeated"
             )
-        return PastDelivery(record, vat, span, found)
+        return PastDelivery(record, vat, span, found, code_name(controller, vat))
     vat_name = f" to vat {one_line(record.vat)}" if record.vat else ""
     if record.fault is not None:
         raise NotRepeatable(
@@ -115,6 +123,11 @@ def _delivery_of(controller: Controller, record: CrankRecord) -> PastDelivery:
             f"{one_line(str(record.fault), 300)}"
         )
     raise NotRepeatable(f"{where} delivered nothing{vat_name} that a transcript has: it was {record.outcome}")
+
+
+def code_name(controller: Controller, vat: VatRecord) -> str:
+    """The name of a vat in the names of its files: as it was started, and a clone as the vat it is one of."""
+    return controller.kernel.store.vats.origin(vat).name
 
 
 def rows_of(controller: Controller, record: Record, table: str) -> Iterator[Any]:
@@ -156,13 +169,18 @@ def _back(controller: Controller, entry: Entry) -> Iterator[Entry]:
 
 def _vat_then(controller: Controller, record: CrankRecord, entry: Entry, span: Span) -> VatRecord:
     """The row of the vat of an entry, in the incarnation of the entry."""
+    transcripts = controller.world.transcripts
     vat: VatRecord | None = _row(controller, record, "vats", entry.vat)
     if vat is None:
         vat = controller.kernel.store.vats.get(entry.vat)
     if vat is not None and vat.attached:
         return vat
     if vat is None or vat.incarnation != entry.incarnation or not vat.bundle:
-        begun = next(e for e in _back(controller, entry) if e.prev == span.incarnation_hash)
+        begun = next(
+            earlier
+            for earlier in _back(controller, entry)
+            if earlier.prev == span.incarnation_hash or transcripts.before(earlier) != entry.vat
+        )
         vat = _row(controller, crank_record(controller, begun.crank), "vats", entry.vat)
     if vat is None or vat.incarnation != entry.incarnation:
         raise NotRepeatable(

@@ -32,6 +32,7 @@ from swingset.time.deliveries.answering import Answers
 from swingset.time.deliveries.past import (
     PastDelivery,
     brought_before,
+    code_name,
     crank_record,
     find_delivery,
     limits_then,
@@ -187,7 +188,7 @@ def trace(controller: Controller, crank: int, *, steps: int = MOST_STEPS) -> Tra
     answers = Answers(past.syscalls, controller.world.bundles.get)
     try:
         limits = _watched(limits_then(past), past.entry.entry["computrons"])
-        result = _watch(worker, past.vat.name, past.delivery, answers, limits, gathered)
+        result = _watch(worker, past.code_name, past.delivery, answers, limits, gathered)
     finally:
         worker.close()
     difference = first_difference(past, answers, result)
@@ -208,7 +209,7 @@ def _trace_undone(controller: Controller, record: CrankRecord, steps: int) -> Tr
             limits = _watched(limits, record.computrons)
         elif limits.computrons is not None:
             limits = replace(limits, computrons=limits.computrons + _EACH_STEP * steps, seconds=None)
-        return _watch(worker, vat.name, delivery, handler, limits, gathered)
+        return _watch(worker, code_name(controller, vat), delivery, handler, limits, gathered)
 
     report = repeat_undone(controller, record, hand_over)
     vat = one_line(record.vat or "")

@@ -14,6 +14,7 @@ from swingset.lens.present.market import in_turn
 from swingset.lens.present.rows import aims_of
 from swingset.model.messages import (
     ChangeVatOptions,
+    CloneVat,
     CreateVat,
     Event,
     Notify,
@@ -150,7 +151,7 @@ class Queue:
         match event:
             case Send(target=target):
                 return self._target(target)
-            case Notify(vat=vat) | UpgradeVat(vat=vat) | ChangeVatOptions(vat=vat):
+            case Notify(vat=vat) | CloneVat(vat=vat) | UpgradeVat(vat=vat) | ChangeVatOptions(vat=vat):
                 return vat, ""
         return "", ""
 
@@ -166,6 +167,8 @@ def event_in_words(event: Event, labels: Labels) -> tuple[str, str, str]:
             return method, args, labels.thing(target)
         case Notify(vat, promise):
             return "notify", one_line(promise, NAME), labels.owner(vat)
+        case CloneVat(vat=vat, name=name):
+            return "clone-vat", f"of {labels.owner(vat)}", one_line(name, NAME)
         case CreateVat(name=name):
             return "create-vat", one_line(name, NAME), one_line(name, NAME)
         case ChangeVatOptions(vat, options):

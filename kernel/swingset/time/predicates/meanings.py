@@ -53,7 +53,8 @@ class Happened:
 
 
 EVENTS = {
-    "Send": "send", "Notify": "notify", "CreateVat": "create-vat", "UpgradeVat": "upgrade-vat",
+    "Send": "send", "Notify": "notify", "CreateVat": "create-vat", "CloneVat": "clone-vat",
+    "UpgradeVat": "upgrade-vat",
     "ChangeVatOptions": "options", "Collect": "collect", "Reap": "reap", "CleanUp": "clean-up",
 }  # fmt: skip
 """What the kinds of events are called, by the names of their classes."""

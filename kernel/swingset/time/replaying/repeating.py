@@ -13,6 +13,7 @@ from typing import Any
 
 from swingset.core import trading
 from swingset.core.atomic import Atomic
+from swingset.core.clone_requests import queue_clone
 from swingset.core.device_board import DeviceContext
 from swingset.core.kernel import Kernel
 from swingset.core.recording import request_record
@@ -114,6 +115,11 @@ def _upgrade_vat(to: Repeater, given: Given) -> None:
     parameters = CapData.from_json(given["parameters"])
     code = to.vat(given), to.code(given), parameters, given["message"]
     to.kernel.queue_upgrade(*code, first=given["first"])
+
+
+def _clone_vat(to: Repeater, given: Given) -> None:
+    how = {"options": given["options"], "queued": given["queued"], "first": given["first"]}
+    queue_clone(to.kernel, to.vat(given), given["name"], given["refs"], **how)
 
 
 def _keep_sources(to: Repeater, given: Given) -> None:
@@ -288,6 +294,7 @@ EXECUTORS: Mapping[str, Callable[[Repeater, Given], Any]] = {
     "release": lambda to, given: to.kernel.release_result(given["kref"]),
     "log-outcomes": _log_outcomes,
     "create-vat": _create_vat,
+    "clone-vat": _clone_vat,
     "upgrade-vat": _upgrade_vat,
     "keep-sources": _keep_sources,
     "draft": _draft,

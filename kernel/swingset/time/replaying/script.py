@@ -22,7 +22,7 @@ from typing import Any, cast
 from swingset.core.device_board import Device, DeviceBoard, DeviceContext
 from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
-from swingset.core.warehouse import VatDiverged, Warehouse
+from swingset.core.warehouse import MemoryNotCopied, VatDiverged, Warehouse
 from swingset.devices.bridge import BridgeDevice
 from swingset.devices.bundles import BundleDevice
 from swingset.devices.mailbox import MailboxDevice
@@ -116,6 +116,14 @@ class Script:
     def answered(self) -> None:
         """Go on to the next call."""
         self._answers.pop(0)
+
+    def image_of(self, clone: str) -> tuple[int, str | None, str | None]:
+        """Where the transcript of a new clone follows an image, its hash there, and the image."""
+        for change in self.crank.rows or ():
+            if change.table == "spans" and change.key == (clone,) and change.after is not None:
+                row: dict[str, Any] = dict(zip(RULES["spans"], change.after, strict=True))
+                return row["start"], row["start_hash"], row["snapshot"]
+        return 0, None, None
 
     def library_of(self, vat: str) -> str | None:
         """The guest library that this crank gave to a vat."""
@@ -292,6 +300,19 @@ class ScriptedWarehouse(Warehouse):
         if isinstance(self._script.crank.event, UpgradeVat) and not self._brought_out(vat):
             raise VatDiverged(vat.id, f"vat {vat.name} could not be brought back for its upgrade")
         return super().online(vat) if self._is_run(vat) else self._scripted(vat)
+
+    def clone(self, vat: VatRecord, clone: VatRecord) -> Worker:
+        """A worker for a clone. Raises `MemoryNotCopied` if the memory of the vat could not be had."""
+        fault = self._script.crank.fault
+        if fault is not None and fault.code == reasons.CLONE_REFUSED:
+            raise MemoryNotCopied(fault.message)
+        if self._is_run(vat):
+            return super().clone(vat, clone)
+        start, start_hash, snapshot = self._script.image_of(clone.id)
+        if snapshot is not None:
+            span = self._store.vats.span(clone.id)
+            self._store.vats.save_span(span._replace(start=start, start_hash=start_hash, snapshot=snapshot))
+        return self._scripted(clone)
 
     def _bring_back(self, vat: VatRecord, span: Span) -> Worker:
         # Images that the host took are no part of what is repeated: they are in the source's file alone.

@@ -15,12 +15,14 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import wasmtime
 
 from swingset.model import reasons
+from swingset.model.cloning import origin_of
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.heap import HeapImage
 from swingset.model.limits import WASM_PAGE, Limits
@@ -103,6 +105,8 @@ class WasmWorker:
         """Hand over one delivery and run the vat until it is done with it, within the limits."""
         self._check_usable()
         self._usable = False  # until this delivery has ended well
+        if (origin := origin_of(delivery)) is not None:
+            self._spec = replace(self._spec, vat_id=origin.clone)
         guest = self._guest
         door = Door(self._spec, delivery, syscall, look_up=lambda: guest.on_tick())
         self._host.door = door if self._listen is None else _beside(door, self._listen)
