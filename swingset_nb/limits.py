@@ -16,7 +16,8 @@ from swingset.model.states import Reason
 
 MIB = 1 << 20
 
-_UNITS = {"memory": WASM_PAGE, "write": 1, "store": 1}  # how many bytes one of the kernel's option is
+_UNITS = {"memory": WASM_PAGE, "write": 1, "store": 1, "total": 1}
+"""How many bytes one of the kernel's option is."""
 
 OPTIONS = {
     "computrons": "computrons",
@@ -24,6 +25,7 @@ OPTIONS = {
     "memory": "memory_pages",
     "write": "write_bytes",
     "store": "stored_bytes",
+    "total": "total_bytes",
 }
 """The options of a magic line, with the kernel's names for them."""
 
@@ -37,6 +39,7 @@ _HIT: dict[Reason, str] = {
 
 _VAT = re.compile(r"vat ([A-Za-z0-9._-]{1,199}): ", re.ASCII)
 
+_RENT = re.compile(r"and account ([A-Za-z0-9._-]{1,100}) can spend [0-9,]+: credit it", re.ASCII)
 _BID = re.compile(r"the allowance of its bid: bid with more, such as (allowance=[0-9_]{1,20});", re.ASCII)
 
 
@@ -48,6 +51,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         ("memory", "the most MiB of the vat's memory"),
         ("write", "the most MiB that one delivery may write"),
         ("store", "the most MiB that the vat may keep stored"),
+        ("total", "the most MiB that the vat may take in all: store, references, messages, memory"),
     ):
         parser.add_argument(f"--{name}", type=number, metavar="N", help=text)
 
@@ -92,6 +96,12 @@ def advice(controller: Controller, error: BaseException) -> Iterator[str]:
         return
     vat = _VAT.match(words)
     name = _HIT.get(getattr(error, "code", None) or "")  # type: ignore[arg-type]
+    if name == "store" and (rent := _RENT.search(words)) is not None:
+        credit = f"swingset_nb.session().controller.market.credit('{rent[1]}', UNITS)"
+        yield f"`{credit}` lets its vat go on; then send the message again"
+        return
+    if name == "store" and "(total_bytes)" in words:
+        name = "total"
     if vat is not None and name is not None:
         try:
             record = controller.vats[vat[1]]

@@ -18,6 +18,7 @@ _WORDS = {
     "memory": "memory of the vat",
     "write": "what one delivery writes",
     "store": "what the vat keeps stored",
+    "total": "what the vat takes in all: store, references, waiting messages, memory",
 }
 
 

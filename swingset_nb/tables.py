@@ -8,7 +8,7 @@ from swingset.lens.present.tables import Lens
 from swingset.lens.watching.storage import Storage
 from swingset.model.messages import ChangeVatOptions, CloneVat, CreateVat, Notify, Send, UpgradeVat
 from swingset_nb.open_world import OpenWorld
-from swingset_nb.render import Table
+from swingset_nb.render import Stack, Table
 
 
 def vat_table(lens: Lens) -> Table:
@@ -32,20 +32,30 @@ def vat_table(lens: Lens) -> Table:
     return Table("vats", columns, rows, notes=notes)
 
 
-def storage_table(found: Storage) -> Table:
-    """What each vat takes in the file as a table, in bytes."""
-    columns = ["vat", "state", "store", "transcript", "heap images", "history", "all of it"]
-    rows = [
-        [
-            f"{row.vat}, terminated" if row.terminated else row.vat,
-            *(row.state, row.store, row.transcript, row.images, row.history, row.total),
-        ]
+def storage_table(found: Storage) -> Stack:
+    """What each vat takes by the rules of the world, and in the file, as tables, in bytes."""
+    names = {
+        row: f"{row.vat}, terminated" if row.terminated else row.vat for row in (*found.vats, found.host)
+    }
+    parts = ["state", "store", "transcript", "heap images", "history", "all of it"]
+    rows: list[list[object]] = [
+        [names[row], row.state, row.store, row.transcript, row.images, row.history, row.total]
         for row in (*found.vats, found.host)
     ]
     notes = [f"other branches of the history: {found.elsewhere:,} bytes"] if found.elsewhere else []
     notes.append(f"the file: {found.file:,} bytes, with code, guest libraries and what SQLite needs")
     notes.append("`%swingset retention --cranks 1000` says what less of the past would free")
-    return Table("bytes by vat", columns, rows, notes=notes)
+    counts = ["store", "references", "waiting messages", "memory", "in all", "allowed"]
+    rooms: list[list[object]] = [
+        [names[row], *row.room, row.room.total, row.allowed] for row in found.vats if not row.terminated
+    ]
+    same = ["the same on every host: this is what rent and the option `total_bytes` count"]
+    return Stack(
+        [
+            Table("what counts, by vat", ["vat", *counts], rooms, "there is no vat", same),
+            Table("bytes of the file, by vat", ["vat", *parts], rows, notes=notes),
+        ]
+    )
 
 
 def queue_table(lens: Lens, *, paused: bool) -> Table:

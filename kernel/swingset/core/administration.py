@@ -11,6 +11,7 @@ from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.core.metering import Metering
+from swingset.core.rooms import Rooms
 from swingset.core.store import KernelStore
 from swingset.core.warehouse import Warehouse
 from swingset.model.capdata import CapData
@@ -94,5 +95,6 @@ class Administration:
         options = {name: value for name, value in merged.items() if value is not None}
         changed = vat.having(options=options)
         self._store.vats.save(changed)
+        Rooms(self._store).follow(changed)
         if options.get("meter") != vat.options.get("meter"):
             self.metering.try_again(changed)

@@ -363,8 +363,8 @@ class Cranks:
         worker = self.warehouse.online(vat) if vat.state == LIVE else None
         if worker is None:
             return self._park(seq, event, vat, number)
-        translator = Translator(self.store, vat.id)
-        delivery = translator.message_to_vat(target, event.message)
+        self.lifecycle.rooms.begin(vat)
+        delivery = Translator(self.store, vat.id).message_to_vat(target, event.message)
         delivered = self.deliverer.deliver(vat, worker, delivery, number)
         report = self.judge.delivered(event, vat, delivered, number)
         if report.fault is not None:
@@ -387,6 +387,7 @@ class Cranks:
             fault = too_much(notification)
             tell_instead(self.store, vat, event.promise, fault)
             return CrankReport(event, "refused", vat.name, fault=fault, number=number)
+        self.lifecycle.rooms.begin(vat)
         delivery = Translator(self.store, vat.id).notify_to_vat(notification)
         delivered = self.deliverer.deliver(vat, worker, delivery, number)
         report = self.judge.delivered(event, vat, delivered, number)

@@ -91,7 +91,7 @@ class Deliverer:
             if result.fault.code in reasons.HOST_CHOSEN:
                 raise DeliveryStopped(vat.id, result.fault)
         else:
-            self.record(vat, delivery, handler.log, result.computrons, crank)
+            self.record(vat, delivery, handler.log, result.computrons, crank, result.memory)
         return Delivered(result, handler.exit_request)
 
     def _as_paid(self, vat: VatRecord, limits: Limits) -> Limits:
@@ -100,9 +100,18 @@ class Deliverer:
         return limits if least is None else replace(limits, computrons=max(least, 1))
 
     def record(
-        self, vat: VatRecord, delivery: list[Any], log: list[list[Any]], computrons: int | None, crank: int
+        self,
+        vat: VatRecord,
+        delivery: list[Any],
+        log: list[list[Any]],
+        computrons: int | None,
+        crank: int,
+        memory: int | None = None,
     ) -> None:
-        """Append one entry to the vat's transcript, if it has one."""
+        """Append one entry to the vat's transcript, if it has one.
+
+        The memory of a vat is in it if it counts for something: a script repeats the transcript.
+        """
         if not vat.recorded:
             return
         span = self._store.vats.span(vat.id)
@@ -112,6 +121,8 @@ class Deliverer:
             "syscalls": log,
             "computrons": computrons,
         }
+        if memory is not None and self._store.footprints.remembers(vat.id, memory):
+            entry["memory"] = memory
         running = self._store.world.transcripts.append(
             vat.id, vat.incarnation, span.position, crank, span.hash, entry
         )

@@ -16,6 +16,7 @@ from swingset.core.delivery import Delivered
 from swingset.core.kernel_options import KernelOptions
 from swingset.core.options import TERMINATE
 from swingset.core.report import CrankReport
+from swingset.core.rooms import is_followed
 from swingset.core.scheduler import Agenda
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData
@@ -48,7 +49,7 @@ class Judge(CrankParts):
         krefs: int = 0,
     ) -> CrankReport:
         """Carry out the consequences of a delivery for the vat itself; the caller handles the sender."""
-        result = self._rented(event, vat, delivered.result) if "account" in vat.options else delivered.result
+        result = self._in_room(event, vat, delivered.result) if is_followed(vat) else delivered.result
         report = CrankReport(
             event, "delivered", vat.name, result.computrons, result.fault, result.console, number=number
         )
@@ -78,12 +79,14 @@ class Judge(CrankParts):
             self.reject(event.message, capdata.error("Error", words, code=reasons.TERMINATED))
         return report
 
-    def _rented(self, event: Event, vat: VatRecord, result: DeliveryResult) -> DeliveryResult:
-        """The same delivery once its vat has paid its rent; failed, if a message came that it cannot pay."""
-        market = self.store.market
-        if market is None or result.fault is not None:
+    def _in_room(self, event: Event, vat: VatRecord, result: DeliveryResult) -> DeliveryResult:
+        """The same delivery once its vat has paid its rent; failed, if it cannot or takes too much room."""
+        if result.fault is not None:
             return result
-        words = market.rented(vat, pays=isinstance(event, Send))
+        words, market = self.lifecycle.rooms.trouble(event, vat), self.store.market
+        if words is None and market is not None and "account" in vat.options:
+            pays = isinstance(event, Send) or self.lifecycle.rooms.grows(event, vat)
+            words = market.rented(vat, pays=pays)
         if words is None:
             return result
         self.warehouse.discard(vat.id)

@@ -16,6 +16,7 @@ from typing import Any
 
 from swingset.core.delivery import Delivered, Deliverer
 from swingset.core.errors import KernelError
+from swingset.core.rooms import Rooms
 from swingset.core.routing import fate_of
 from swingset.core.store import KernelStore
 from swingset.core.translate import Translator
@@ -47,6 +48,7 @@ class Lifecycle:
         self._store = store
         self._warehouse = warehouse
         self._deliverer = deliverer
+        self.rooms = Rooms(store)
 
     def create(self, event: CreateVat, crank: int) -> Delivered:
         """Record a new vat and start it; if that succeeds, the kernel knows its root."""
@@ -64,6 +66,7 @@ class Lifecycle:
             library=self._warehouse.newest_library(event.worker, event.vat),
         )
         self._store.vats.add(vat)
+        self.rooms.follow(vat)
         self._hold_parameters(vat)
         return self._start(vat, event.parameters, crank)
 
@@ -189,6 +192,7 @@ class Lifecycle:
         store.reaping.forget(vat.id)
         store.gc.forget_vat(vat.id)
         store.holdings.forget(vat.id)
+        store.footprints.forget(vat.id)
 
     def clean_up(self, vat_id: str, budget: int) -> int:
         """Clean up at most `budget` rows of a terminated vat; returns how many.

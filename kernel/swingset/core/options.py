@@ -46,7 +46,7 @@ SPELLINGS = {
 }
 """The options that a creator can set, with the kernel's names for them."""
 
-HOST_ONLY = ("account", "console_bytes", "critical", "meter", "seconds")
+HOST_ONLY = ("account", "console_bytes", "critical", "meter", "seconds", "total_bytes")
 """Options that only a host sets in this form; a creator needs a key, or a meter that it holds."""
 
 FOR_GOOD = ("enable_pipelining", "enable_disavow", "use_transcript")

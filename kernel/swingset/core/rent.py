@@ -1,14 +1,14 @@
 """Rent: what a vat pays for what it stores, and once for what its deliveries add to its transcript.
 
 A vat with the option `account` pays rent in a world whose market asks for it. What counts is logical and the
-same on every host: the bytes of its store with a share for each export (`world.holdings`), for as many ticks
-as they lay there, and the bytes of each entry of its transcript. What depends on the host, such as compressed
-pages and heap images, never counts.
+same on every host: the room that it takes (`world.footprints`), for as many ticks as it takes it, and the
+bytes of each entry of its transcript. What depends on the host, such as compressed pages and heap images,
+never counts.
 
 It is settled lazily: each delivery notes how long the bytes lay there, and a message also pays. If the
-account cannot, the message is rolled back and rejected with words, and what is owed stays owed.
-Notifications, housekeeping and upgrades are never refused: a vat that owes is not broken, and goes on once
-its account is credited.
+account cannot, the message is rolled back and rejected with words, and what is owed stays owed. A vat that
+owes is not broken: notifications, housekeeping and upgrades run (`core.rooms` has the one exception), and it
+goes on once its account is credited.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def settle(
 ) -> str | None:
     """Note what a delivery to a vat costs, and pay if it `pays`; returns why the account cannot, or None."""
     account = str(vat.options["account"])
-    kept = store.holdings.of(vat.id)
+    kept = store.footprints.of(vat.id).total
     before = owed(accounts, vat.id) or Owed(tick, kept, 0)
     parts = before.parts + terms.rent * before.bytes * max(tick - before.tick, 0)
     if vat.recorded:

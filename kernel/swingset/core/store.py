@@ -28,6 +28,7 @@ from swingset.world.clists import CLists
 from swingset.world.counters import Counters
 from swingset.world.device_records import Devices
 from swingset.world.file import WorldFile
+from swingset.world.footprints import Footprints
 from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT, GCActions, Reaping
 from swingset.world.graveyard import Graveyard
 from swingset.world.holdings import Holdings, size
@@ -64,6 +65,7 @@ class KernelStore:
         self.queues = Queues(world)
         self.vatstore = VatStore(world)
         self.holdings = Holdings(world)
+        self.footprints = Footprints(world)
         self.sources = Sources(world)
         self.gc = GCActions(world)
         self.reaping = Reaping(world)
@@ -91,7 +93,7 @@ class KernelStore:
     def write_data(self, value: CapData) -> None:
         """Count a value that the current delivery, if any, stores. Raises `OverLimit`."""
         if self.budget is not None:
-            self.budget.write(_size(value))
+            self.budget.write(size_of(value))
 
     # Names
 
@@ -274,6 +276,8 @@ class KernelStore:
             event = self.market.enqueued(event)
         for kref in event.refs():
             self.hold(kref)
+        if isinstance(event, Send):
+            self._count_waiting(event, 1)
         if not first:
             return self.queues.append(event)
         self.queues.prepend(event)
@@ -285,6 +289,12 @@ class KernelStore:
             self.market.dropped(event)
         for kref in event.refs():
             self.release(kref)
+        if isinstance(event, Send):
+            self._count_waiting(event, -1)
+
+    def _count_waiting(self, send: Send, times: int) -> None:
+        if send.sender is not None and self.footprints.follows(send.sender):
+            self.footprints.sent(send.sender, times * size_of(send.message.methargs))
 
     def wait_for(self, promise: str, send: Send) -> bool:
         """Move a message from the run-queue to a promise, which it holds from then on.
@@ -329,7 +339,7 @@ class KernelStore:
         if self.budget is None:
             return rejected, outcome
         self.budget.pass_on(SYSCALL)
-        if self.budget.copy(_size(outcome)):
+        if self.budget.copy(size_of(outcome)):
             return rejected, outcome
         words = (
             "this promise followed another, and so many do that there is no room to give all of them the"
@@ -408,6 +418,6 @@ class KernelStore:
         self.promises.forget_waiting(kref)
 
 
-def _size(value: CapData) -> int:
+def size_of(value: CapData) -> int:
     """The bytes that a value counts for a budget."""
     return stored_size(value.body) + REFERENCE * len(value.slots)

@@ -50,7 +50,15 @@ def _most_memory(vat: VatRecord) -> int | None:
 _NEVER_WITHOUT = ("write_bytes", "memory_pages")
 """Limits that None resets to their default, because a host must know how much it may have to hold."""
 
-_LIMIT_OPTIONS = ("computrons", "memory_pages", "seconds", "console_bytes", "write_bytes", "stored_bytes")
+_LIMIT_OPTIONS = (
+    "computrons",
+    "memory_pages",
+    "seconds",
+    "console_bytes",
+    "write_bytes",
+    "stored_bytes",
+    "total_bytes",
+)
 
 
 UNTRUSTED = (

@@ -18,6 +18,7 @@ class Limits:
     `computrons` are instructions of the engine, `memory_pages` are 64 KiB pages of the vat's whole
     memory, `seconds` is wall-clock time, `console_bytes` caps what it may print. `write_bytes` is what the
     delivery may add to the world, `stored_bytes` what the vat may have stored when the delivery has ended.
+    `total_bytes` is the room that the vat may take in all (`world.footprints`).
     """
 
     computrons: int | None = 10_000_000_000
@@ -26,6 +27,7 @@ class Limits:
     console_bytes: int = 65536
     write_bytes: int = 64 << 20
     stored_bytes: int | None = 1 << 30
+    total_bytes: int | None = None
 
 
 DEFAULT_LIMITS = Limits()

@@ -42,11 +42,13 @@ class DeliveryResult:
 
     `computrons` counts the instructions the vat spent, None where the worker cannot meter. `console`
     is what it printed, as (stream, text) in order, to be released only after the crank is committed.
+    `memory` is how many bytes of linear memory the vat has then, None if the worker cannot say.
     """
 
     fault: Fault | None = None
     computrons: int | None = None
     console: tuple[tuple[ConsoleStream, str], ...] = ()
+    memory: int | None = None
 
     @property
     def ok(self) -> bool:

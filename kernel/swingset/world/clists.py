@@ -1,12 +1,14 @@
 """C-lists: for each vat, the two-way table between its own names (vrefs) and the kernel's (krefs).
 
-A vref with a `+` was made by the vat itself, and counts towards what the vat holds (`holdings`).
+A vref with a `+` was made by the vat itself, and counts towards what the vat holds (`holdings`). One with a
+`-` is an import, and counts towards the room that a vat takes in all (`footprints`).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from swingset.world.footprints import Footprints
 from swingset.world.holdings import GIVEN_OUT, Holdings
 from swingset.world.one_table import OneTable
 from swingset.world.tables import Table
@@ -37,12 +39,15 @@ class CLists(OneTable[CListEntry]):
         self._by_vref = self._rows.index("vat", "vref")
         self._by_kref = self._rows.index("kref")
         self._holdings = Holdings(world)
+        self._footprints = Footprints(world)
 
     def add(self, vat: str, kref: str, vref: str) -> None:
         """Add a reachable entry: `vat` uses `vref` for `kref`."""
         self._rows.add(CListEntry(vat, kref, vref, True))
         if "+" in vref:
             self._holdings.change(vat, GIVEN_OUT)
+        else:
+            self._footprints.imported(vat, 1)
 
     def by_kref(self, vat: str, kref: str) -> CListEntry | None:
         """The entry of `vat` for `kref`, or None."""
@@ -64,6 +69,8 @@ class CLists(OneTable[CListEntry]):
         self._rows.delete(vat, kref)
         if "+" in entry.vref:
             self._holdings.change(vat, -GIVEN_OUT)
+        else:
+            self._footprints.imported(vat, -1)
 
     def of(self, vat: str) -> list[CListEntry]:
         """The whole c-list of `vat`, sorted by kref as text."""

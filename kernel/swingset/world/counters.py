@@ -15,10 +15,13 @@ class Counter(NamedTuple):
     value: int
 
 
+COUNTERS = Table("counters", Counter)
+
+
 class Counters(OneTable[Counter]):
     """The table `counters`: integers by name. The caller says where a new counter starts."""
 
-    table = Table("counters", Counter)
+    table = COUNTERS
 
     def get(self, name: str, start: int = 0) -> int:
         """The value of `name`, or `start` if it was never set."""

@@ -43,16 +43,23 @@ def _hash(prev: str | None, vat: str, incarnation: int, position: int, crank: in
 _MOST_VALUES = 1 << 26  # a delivery may have many syscalls, each with many references
 
 
+_PARTS = {"position", "delivery", "syscalls", "computrons"}
+_MOST_MEMORY = 1 << 32
+
+
 def _is_delivery(entry: Any) -> bool:
-    if not isinstance(entry, dict) or set(entry) != {"position", "delivery", "syscalls", "computrons"}:
+    if not isinstance(entry, dict) or not _PARTS <= set(entry) <= {*_PARTS, "memory"}:
         return False
     delivery, syscalls, computrons = entry["delivery"], entry["syscalls"], entry["computrons"]
+    memory = entry.get("memory", 0)
     return (
         type(entry["position"]) is int
         and _is_said(delivery)
         and isinstance(syscalls, list)
         and all(_is_exchange(item) for item in syscalls)
         and (computrons is None or type(computrons) is int)
+        and type(memory) is int
+        and 0 <= memory <= _MOST_MEMORY
     )
 
 

@@ -228,7 +228,7 @@ class Market:
             for vat in self._opened.vats():
                 if isinstance(account := vat.options.get("account"), str):
                     found = rent.owed(accounts, vat.id)
-                    kept = self._kernel.store.holdings.of(vat.id)
+                    kept = self._kernel.store.footprints.of(vat.id).total
                     rows.append(RentRow(vat.name, account, kept, 0 if found is None else found.units))
             return sorted(rows, key=lambda row: row.vat)
 

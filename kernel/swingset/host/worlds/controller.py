@@ -218,8 +218,9 @@ class Controller(Views):
             parameters: the `parameters` of `build_root_object`.
             worker: the kind of worker; None for the one that the world was opened with.
             options: `reap_interval`, `reap_gc_krefs`, `reap_computrons`, `never_reap`, `computrons`,
-                `memory_pages`, `seconds`, `console_bytes`, `write_bytes`, `stored_bytes`, `meter`, `account`,
-                `on_starvation`, `critical`, `enable_pipelining`, `enable_disavow` and `use_transcript`.
+                `memory_pages`, `seconds`, `console_bytes`, `write_bytes`, `stored_bytes`, `total_bytes`,
+                `meter`, `account`, `on_starvation`, `critical`, `enable_pipelining`, `enable_disavow` and
+                `use_transcript`.
             modules: sources of modules that the parts import, by name; of a package as `name.__init__`.
         Returns:
             The kref of its root object, which stays pinned.

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 
 from swingset.core.accounts import MARKET, Accounts
+from swingset.core.rooms import waiting_sends
 from swingset.core.store import KernelStore
-from swingset.model.messages import Send
 
 
 def audit_market(store: KernelStore) -> list[str]:
@@ -20,12 +20,8 @@ def audit_market(store: KernelStore) -> list[str]:
         return []
     accounts, problems = Accounts(store, found[0].id), []
     held = Counter[str]()
-    waiting = [event for _, event in store.queues.all()]
-    waiting += [event for vat in store.vats.all() for _, event in store.queues.parked(vat.id)]
-    for (promise,) in store.world.rows("SELECT distinct promise from promise_queue order by promise"):
-        waiting += store.promises.waiting_events(promise)
-    for event in waiting:
-        if isinstance(event, Send) and event.bid is not None and event.bid.account is not None:
+    for event in waiting_sends(store):
+        if event.bid is not None and event.bid.account is not None:
             held[event.bid.account] += event.bid.hold
     spendable, totals = 0, accounts.totals()
     for account in accounts.all():

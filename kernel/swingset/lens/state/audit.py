@@ -12,12 +12,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 from swingset.core.options import option_wants
+from swingset.core.rooms import counted
 from swingset.core.store import KernelStore
 from swingset.lens.state.accounts import audit_market
 from swingset.lens.state.reading import Reading
 from swingset.model.messages import Event, Notify, Send
 from swingset.model.refs import is_kref, kref_type, parse_vref, sort_key
 from swingset.world.clists import CListEntry
+from swingset.world.footprints import IMPORTED
 from swingset.world.gc import DROP_EXPORT, RETIRE_EXPORT, RETIRE_IMPORT
 from swingset.world.objects import ObjectRecord
 from swingset.world.promises import FORWARDED, UNRESOLVED, PromiseRecord
@@ -62,12 +64,20 @@ def audit_holdings(store: KernelStore) -> list[str]:
     Source:
         Ours.
     """
-    return [
-        f"{vat.id}: vat {vat.name} keeps {kept:,} bytes, {stored:,} are stored"
-        for vat in store.vats.all()
-        if vat.state != TERMINATED
-        and (stored := store.holdings.of(vat.id)) != (kept := store.holdings.counted(vat.id))
-    ]
+    problems = []
+    for vat in store.vats.all():
+        if vat.state == TERMINATED:
+            continue
+        if (stored := store.holdings.of(vat.id)) != (kept := store.holdings.counted(vat.id)):
+            problems.append(f"{vat.id}: vat {vat.name} keeps {kept:,} bytes, {stored:,} are stored")
+        if store.footprints.follows(vat.id):
+            room, (imports, waiting) = store.footprints.of(vat.id), counted(store, vat.id)
+            if (room.references, room.waiting) != (IMPORTED * imports, waiting):
+                problems.append(
+                    f"{vat.id}: vat {vat.name} has {imports:,} imports and {waiting:,} bytes that wait, and"
+                    f" {room.references:,} and {room.waiting:,} bytes are counted"
+                )
+    return problems
 
 
 class _Audit:

@@ -15,10 +15,12 @@ from itertools import pairwise
 
 from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
+from swingset.lens.watching.rooms import rooms
 from swingset.model.result_lines import InLines
 from swingset.model.visible import one_line
 from swingset.world.edge import told_in_words
 from swingset.world.file import WorldFile
+from swingset.world.footprints import Footprint
 from swingset.world.line import Line
 from swingset.world.record_lines import lines, read_briefly
 from swingset.world.records import Record, RequestRecord
@@ -39,6 +41,7 @@ _OWNERS = {
 }
 """The column that says whose a row is, in each table of the state that has rows of vats."""
 
+NO_ROOM = Footprint(0, 0, 0, 0)
 _HOST = ""
 _MOST = 1 << 32  # bytes of a heap
 
@@ -49,6 +52,9 @@ class VatStorage:
 
     `transcript` are its deliveries, `images` its heap images, of the past too, and `history` its share of the
     commits. `terminated` says that only the past is left of it. `others` says that this is not one vat.
+
+    `room` is what the vat takes by the rules of the world, the same on every host: that is what rent and the
+    option `total_bytes` count, and `allowed` is that option.
     """
 
     vat: str
@@ -59,6 +65,8 @@ class VatStorage:
     history: int = 0
     terminated: bool = False
     others: bool = False
+    room: Footprint = NO_ROOM
+    allowed: int | None = None
 
     @property
     def total(self) -> int:
@@ -70,7 +78,11 @@ class VatStorage:
             f"state {self.state:,}, store {self.store:,}, transcript {self.transcript:,}, "
             f"heap images {self.images:,}, history {self.history:,}"
         )
-        return f"{self.vat}{', terminated' if self.terminated else ''}: {self.total:,} bytes ({parts})"
+        line = f"{self.vat}{', terminated' if self.terminated else ''}: {self.total:,} bytes ({parts})"
+        if not self.room.total:
+            return line
+        allowed = "" if self.allowed is None else f" of {self.allowed:,}"
+        return f"{line}; what counts: {self.room.total:,}{allowed} ({self.room})"
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,8 +111,9 @@ class _Sizes:
     transcript: Counter[str] = field(default_factory=Counter)
     images: Counter[str] = field(default_factory=Counter)
     history: Counter[str] = field(default_factory=Counter)
+    rooms: dict[str, Footprint] = field(default_factory=dict)
 
-    def of(self, vat: str, name: str, terminated: bool = False) -> VatStorage:
+    def of(self, vat: str, name: str, terminated: bool = False, allowed: int | None = None) -> VatStorage:
         return VatStorage(
             name,
             self.state[vat],
@@ -109,6 +122,8 @@ class _Sizes:
             self.images[vat],
             self.history[vat],
             terminated,
+            room=self.rooms.get(vat, NO_ROOM),
+            allowed=allowed,
         )
 
 
@@ -122,7 +137,7 @@ def storage(store: KernelStore, most: int) -> Storage:
         raise KernelError(f"at most {most} vats are nothing to show: ask for 1 or more")
     world = store.world
     world.make_whole()
-    sizes = _Sizes()
+    sizes = _Sizes(rooms=rooms(store))
     for table, owner in _OWNERS.items():
         _add(sizes.state, world, _length(*RULES[table]), owner, table)
     known = store.vats.all()
@@ -138,7 +153,10 @@ def storage(store: KernelStore, most: int) -> Storage:
     ids = {vat.name: vat.id for vat in known}
     elsewhere = _add_history(sizes.history, world, ids)
     rows = sorted(
-        (sizes.of(vat.id, one_line(vat.name, 60), vat.state == TERMINATED) for vat in known),
+        (
+            sizes.of(vat.id, one_line(vat.name, 60), vat.state == TERMINATED, vat.options.get("total_bytes"))
+            for vat in known
+        ),
         key=lambda row: (-row.total, row.vat),
     )
     shown, others = rows[:most], rows[most:]
@@ -217,4 +235,5 @@ def _together(rows: list[VatStorage]) -> VatStorage:
         sum(row.images for row in rows),
         sum(row.history for row in rows),
         others=True,
+        room=Footprint(*(sum(parts) for parts in zip(*(row.room for row in rows), strict=True))),
     )

@@ -158,7 +158,7 @@ class ScriptedWorker:
                 what = f"the answer of syscall {number} of vat {self._name}, {said!r:.100}"
                 raise Differs(what, answer, recorded)
         console = () if waiting else self._script.crank.console
-        return DeliveryResult(None, entry["computrons"], console)
+        return DeliveryResult(None, entry["computrons"], console, entry.get("memory"))
 
     def _undone(self, delivery: list[Any], syscall: SyscallHandler, limits: Limits) -> DeliveryResult:
         """Return the outcome of a delivery that was rolled back: only the crank's record tells of it."""

@@ -143,7 +143,8 @@ class WasmWorker:
         finally:
             self._host.door = None
             self._host.at_rest()
-        return DeliveryResult(fault, used, self._host.console.text())
+        self._guest.refresh()
+        return DeliveryResult(fault, used, self._host.console.text(), self._guest.size)
 
     def snapshot(self) -> HeapImage:
         """The heap image, between deliveries only."""
