@@ -4,6 +4,7 @@ from swingset.core.market_terms import Terms
 from swingset.host.controls.market import AccountRow, Market, MarketTotals, RentRow
 from swingset.lens.present.market import BidRow, Orders
 from swingset.model.bids import Bid
+from swingset.world.footprints import Room
 
 __all__ = [
     "AccountRow",
@@ -13,5 +14,6 @@ __all__ = [
     "MarketTotals",
     "Orders",
     "RentRow",
+    "Room",
     "Terms",
 ]

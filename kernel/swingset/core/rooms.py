@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from swingset.core.store import KernelStore, size_of
 from swingset.model.messages import Event, Notify, Send
-from swingset.world.footprints import Footprint
+from swingset.world.footprints import Room
 from swingset.world.vats import VatRecord
 
 
@@ -23,7 +23,7 @@ class Rooms:
 
     def __init__(self, store: KernelStore) -> None:
         self._store = store
-        self._before = Footprint(0, 0, 0, 0)
+        self._before = Room(0, 0, 0, 0)
 
     def follow(self, vat: VatRecord) -> None:
         """Follow a vat whose options ask for it, and no other."""

@@ -25,8 +25,15 @@ IMPORTED = GIVEN_OUT
 """How many bytes an import counts, an object, a promise or a device node."""
 
 
-class Footprint(NamedTuple):
-    """The room that one vat takes, in bytes."""
+class Room(NamedTuple):
+    """The room that one vat takes, in bytes, by the rules of its world: the same on every host.
+
+    `store` is what its option `stored_bytes` limits, `references` a share for each import, `waiting` the
+    arguments of the messages that it has sent and that wait, `memory` its linear memory.
+
+    Source:
+        Ours.
+    """
 
     store: int
     references: int
@@ -35,7 +42,7 @@ class Footprint(NamedTuple):
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """All of it: what rent is for, and what the option `total_bytes` limits."""
         return self.store + self.references + self.waiting + self.memory
 
     @property
@@ -92,10 +99,10 @@ class Footprints:
             self._rows.put(Counter(f"{vat}.memory", memory))
         return found is not None
 
-    def of(self, vat: str) -> Footprint:
+    def of(self, vat: str) -> Room:
         """The room that a vat takes; of one that is not followed only what it stores."""
         imports, waiting, memory = (self._value(f"{vat}.{name}") for name in ("imports", "waiting", "memory"))
-        return Footprint(self._holdings.of(vat), IMPORTED * imports, waiting, memory)
+        return Room(self._holdings.of(vat), IMPORTED * imports, waiting, memory)
 
     def _value(self, name: str) -> int:
         found = self._rows.get(name)

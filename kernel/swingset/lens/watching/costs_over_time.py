@@ -350,11 +350,11 @@ def what_ran(record: CrankRecord) -> str:
 FOOTPRINTS = ("holdings", "spans")
 """The tables whose rows say what vats take."""
 
-Footprint = tuple[str, int | None, int | None]
+Room = tuple[str, int | None, int | None]
 """A vat's id, the bytes that it stores, and those of its heap image, of which None are not told."""
 
 
-def footprints(world: WorldFile) -> Callable[[Record], Iterable[Footprint]]:
+def footprints(world: WorldFile) -> Callable[[Record], Iterable[Room]]:
     """A function that returns what a record says of the bytes that vats store and that heap images take."""
     sizes: dict[str, int | None] = {}
 
@@ -366,7 +366,7 @@ def footprints(world: WorldFile) -> Callable[[Record], Iterable[Footprint]]:
             sizes[image] = row[0] if row is not None and 0 <= row[0] <= _MEMORY else None
         return sizes[image]
 
-    def of(record: Record) -> Iterator[Footprint]:
+    def of(record: Record) -> Iterator[Room]:
         told: dict[str, list[int | None]] = {}
         for row in record.rows or ():
             if row.after is None:

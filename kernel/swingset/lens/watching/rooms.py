@@ -10,7 +10,7 @@ from collections import Counter
 
 from swingset.core.rooms import waiting_bytes
 from swingset.core.store import KernelStore
-from swingset.world.footprints import IMPORTED, Footprint
+from swingset.world.footprints import IMPORTED, Room
 from swingset.world.vats import TERMINATED
 
 _MOST = 1 << 32  # bytes of a heap: a stranger's file may say anything
@@ -21,7 +21,7 @@ _MEMORY = (
 )
 
 
-def rooms(store: KernelStore) -> dict[str, Footprint]:
+def rooms(store: KernelStore) -> dict[str, Room]:
     """The room of each vat that is not terminated, by its id."""
     imports = Counter({str(vat): int(count) for vat, count in store.world.rows(_IMPORTS)})
     memory = {str(vat): min(max(int(size), 0), _MOST) for vat, size in store.world.rows(_MEMORY)}
@@ -34,6 +34,6 @@ def rooms(store: KernelStore) -> dict[str, Footprint]:
             found[vat.id] = store.footprints.of(vat.id)
         else:
             kept = store.holdings.of(vat.id)
-            room = Footprint(kept, IMPORTED * imports[vat.id], waiting[vat.id], memory.get(vat.id, 0))
+            room = Room(kept, IMPORTED * imports[vat.id], waiting[vat.id], memory.get(vat.id, 0))
             found[vat.id] = room
     return found

@@ -20,7 +20,7 @@ from swingset.model.result_lines import InLines
 from swingset.model.visible import one_line
 from swingset.world.edge import told_in_words
 from swingset.world.file import WorldFile
-from swingset.world.footprints import Footprint
+from swingset.world.footprints import Room
 from swingset.world.line import Line
 from swingset.world.record_lines import lines, read_briefly
 from swingset.world.records import Record, RequestRecord
@@ -41,7 +41,7 @@ _OWNERS = {
 }
 """The column that says whose a row is, in each table of the state that has rows of vats."""
 
-NO_ROOM = Footprint(0, 0, 0, 0)
+NO_ROOM = Room(0, 0, 0, 0)
 _HOST = ""
 _MOST = 1 << 32  # bytes of a heap
 
@@ -65,7 +65,7 @@ class VatStorage:
     history: int = 0
     terminated: bool = False
     others: bool = False
-    room: Footprint = NO_ROOM
+    room: Room = NO_ROOM
     allowed: int | None = None
 
     @property
@@ -111,7 +111,7 @@ class _Sizes:
     transcript: Counter[str] = field(default_factory=Counter)
     images: Counter[str] = field(default_factory=Counter)
     history: Counter[str] = field(default_factory=Counter)
-    rooms: dict[str, Footprint] = field(default_factory=dict)
+    rooms: dict[str, Room] = field(default_factory=dict)
 
     def of(self, vat: str, name: str, terminated: bool = False, allowed: int | None = None) -> VatStorage:
         return VatStorage(
@@ -235,5 +235,5 @@ def _together(rows: list[VatStorage]) -> VatStorage:
         sum(row.images for row in rows),
         sum(row.history for row in rows),
         others=True,
-        room=Footprint(*(sum(parts) for parts in zip(*(row.room for row in rows), strict=True))),
+        room=Room(*(sum(parts) for parts in zip(*(row.room for row in rows), strict=True))),
     )
