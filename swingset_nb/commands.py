@@ -83,6 +83,7 @@ def registered() -> dict[str, Command]:
         on_past,
         on_peers,
         on_predicates,
+        on_proposals,
         on_restarts,
         on_runs,
         on_undo,
@@ -145,6 +146,7 @@ GROUPS = {
     "change code": (
         *("rehearse", "upgrade", "upgraded", "shadow", "migrate", "upgrade-all", "module"),
         *("drafts", "keep-drafts", "drop-draft", "name"),
+        *("propose", "proposal", "audited"),
     ),
     "other worlds": ("listen", "share", "unshare", "shared", "fetch", "peers", "petname"),
     "one vat": ("suspend", "resume", "drop", "limits", "terminate"),

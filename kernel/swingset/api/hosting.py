@@ -19,6 +19,7 @@ from swingset.host.code.consequences import Consequences
 from swingset.host.code.drafts import Draft, Drafts, StrangeDrafts
 from swingset.host.code.modules import Modules, ModuleUpgrade, StrangeModules
 from swingset.host.code.packages import Package, package_source
+from swingset.host.code.proposals import Proposals
 from swingset.host.code.rehearsal import Rehearsal
 from swingset.host.code.trials import RecordsTrial, TrialReport, try_records
 from swingset.host.code.upgrading import Upgraded
@@ -97,6 +98,7 @@ __all__ = [
     "Package",
     "Peer",
     "PromiseStatus",
+    "Proposals",
     "RecordsTrial",
     "References",
     "Rehearsal",

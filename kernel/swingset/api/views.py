@@ -13,11 +13,15 @@ from swingset.lens.present.described import Described
 from swingset.lens.present.explain import Explanation, Verdict
 from swingset.lens.present.rows import CListRow, Direction, ObjectRow, PromiseRow, QueueRow, VatRow
 from swingset.lens.present.tables import Lens
+from swingset.lens.source.audited import AuditedLibrary, audited_library, read_audited
 from swingset.lens.source.difference import Difference
 from swingset.lens.source.fixes import Fix, fixes
+from swingset.lens.source.graphs import Doubt, ModuleFacts
+from swingset.lens.source.judging import Finding, FindingCode, Judged, JudgedModule, Standing
 from swingset.lens.source.modules import ModuleRow, ModuleUse
 from swingset.lens.source.outlines import MethodOutline
 from swingset.lens.source.sides import DiffRow, Piece, Side
+from swingset.lens.state.proposals import Ballot, ProposalRow
 from swingset.lens.state.verifying import FileDepth
 from swingset.lens.state.versions import Failure, Moved, Stale
 from swingset.lens.watching.console import ConsoleLine, ConsoleLines
@@ -28,7 +32,9 @@ from swingset.lens.watching.storage import Storage, VatStorage
 __all__ = [
     "Answer",
     "Arrival",
+    "AuditedLibrary",
     "BadQuery",
+    "Ballot",
     "CListRow",
     "Cause",
     "ConsoleLine",
@@ -40,18 +46,24 @@ __all__ = [
     "DiffRow",
     "Difference",
     "Direction",
+    "Doubt",
     "Effect",
     "EventKind",
     "Explanation",
     "Failure",
     "FileDepth",
+    "Finding",
+    "FindingCode",
     "Fix",
     "Found",
     "Happening",
+    "Judged",
+    "JudgedModule",
     "Lens",
     "MergedRecord",
     "MethodCosts",
     "MethodOutline",
+    "ModuleFacts",
     "ModuleRow",
     "ModuleUse",
     "Moved",
@@ -60,11 +72,13 @@ __all__ = [
     "Picture",
     "Piece",
     "PromiseRow",
+    "ProposalRow",
     "QueueRow",
     "Ring",
     "Settlement",
     "Side",
     "Stale",
+    "Standing",
     "Step",
     "Storage",
     "Story",
@@ -74,6 +88,8 @@ __all__ = [
     "VatRow",
     "VatStorage",
     "Verdict",
+    "audited_library",
     "fixes",
     "merge",
+    "read_audited",
 ]

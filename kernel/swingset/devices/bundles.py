@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from swingset.core.device_board import DeviceContext, DeviceError
-from swingset.devices import plain
+from swingset.devices import plain, proposals
 from swingset.model.capdata import CapData, Ref
 from swingset.model.modules import is_raw
+from swingset.model.proposals import is_node as is_proposal
 from swingset.model.refs import is_kref
 from swingset.model.sourced import naming
 from swingset.world.bundles import Bundles
@@ -24,7 +25,10 @@ from swingset.world.bundles import Bundles
 Manifest = Sequence[tuple[str, str]]
 """The modules of a bundle, in order: the name and the hash of each."""
 
-_ROOT_METHODS = ("get_bundlecap", "get_named_bundlecap", "wait_for_bundlecap", "get_id")
+_ROOT_METHODS = (
+    *("get_bundlecap", "get_named_bundlecap", "wait_for_bundlecap", "get_id"),
+    *("propose", "get_proposal"),
+)
 
 
 def module_hash(source: str) -> str:
@@ -34,12 +38,16 @@ def module_hash(source: str) -> str:
 
 def bundle_of_cap(context: DeviceContext, node: str) -> str | None:
     """The id of the bundle that a node stands for, None for a node of another device."""
-    known = plain.kept(context, node, _is_cap)
-    return None if known is None else str(known["bundle"])
+    known = plain.kept(context, node, _is_node)
+    return None if known is None or "bundle" not in known else str(known["bundle"])
 
 
 def _is_cap(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("bundle"), str)
+
+
+def _is_node(value: Any) -> bool:
+    return _is_cap(value) or is_proposal(value)
 
 
 def _is_text(value: Any) -> bool:
@@ -64,13 +72,16 @@ class BundleDevice:
 
     def call(self, method: str, args: CapData, context: DeviceContext) -> CapData:
         """Return bundlecaps by id or name, the id of a bundlecap, or the source that one stands for."""
-        if method == "get_bundle" and context.node is not None and context.node != context.device.root:
-            plain.arguments(args, method)
-            return naming(bundle_of_cap(context, context.node) or "")
+        if context.node is not None and context.node != context.device.root:
+            return self._call_node(method, args, context, context.node)
         if method == "get_id":
             return plain.write(self._id_of(plain.arguments(args, method, "bundlecap")[0], context))
-        if method not in _ROOT_METHODS or context.node != context.device.root:
+        if method not in _ROOT_METHODS:
             raise plain.no_method("the bundle device", method, *_ROOT_METHODS)
+        if method == "propose":
+            return proposals.propose(args, self._proposed(args, context), context)
+        if method == "get_proposal":
+            return proposals.of_number(args, context)
         if method == "get_named_bundlecap":
             name = plain.text(plain.arguments(args, method, "name")[0], "name")
             known = plain.kept(context, f"name.{name}", _is_text)
@@ -83,6 +94,22 @@ class BundleDevice:
         if method == "wait_for_bundlecap":
             return self._promise(bundle, context)
         raise DeviceError(f"bundle {bundle[:24]}... is not installed", name="LookupError")
+
+    def _call_node(self, method: str, args: CapData, context: DeviceContext, node: str) -> CapData:
+        known = plain.kept(context, node, _is_node) or {}
+        if "proposal" in known:
+            return proposals.call(method, args, context, known["proposal"])
+        if method != "get_bundle":
+            raise plain.no_method("a bundlecap", method, "get_bundle")
+        plain.arguments(args, method)
+        return naming(str(known["bundle"]))
+
+    def _proposed(self, args: CapData, context: DeviceContext) -> str | None:
+        """The id of the bundle that a proposal names."""
+        given = plain.read(plain.blank(args, 2))
+        cap = given[1] if isinstance(given, list) and len(given) > 1 else None
+        owned = isinstance(cap, Ref) and context.owns(cap.kref) and cap.kref != context.device.root
+        return bundle_of_cap(context, cap.kref) if owned and isinstance(cap, Ref) else None
 
     # For the host
 

@@ -123,7 +123,7 @@ class Modules:
         return importlib.import_module(name, package)
 
     def _check_declared(self, name: str) -> None:
-        if self._exits is not None and name not in self._exits:
+        if self._exits is not None and name not in self._exits and name != "__future__":
             declared = ", ".join(sorted(self._exits)) or "no exits"
             raise ModuleNotFoundError(
                 f"the code of vat {self._vat} imports {name}, and declares {declared}: a module that"

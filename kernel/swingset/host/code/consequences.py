@@ -33,6 +33,7 @@ class Consequences:
     migrates: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     costs: tuple[str, ...] = ()
+    reaches: tuple[str, ...] = ()
 
     def sections(self) -> list[tuple[str, tuple[str, ...]]]:
         """The sentences under their headings.
@@ -48,6 +49,7 @@ class Consequences:
             ("migrates", self.migrates or ("nothing: every record is of the version that the code wants",)),
             ("who notices", self.notices or ("nobody",)),
             ("costs", self.costs or ("not known",)),
+            *((("who gets access", self.reaches),) if self.reaches else ()),
         ]
 
     def lines(self) -> list[str]:
@@ -102,6 +104,22 @@ def noticing(
         f"{vat} waits for {_named(krefs)}: it is notified of the rejection" for vat, krefs in waits.items()
     ]
     told += [f"a delivery that waits is rolled back: {fault}" for fault in faults]
+    more = len(told) - _MOST
+    return tuple(one_line(text, 400) for text in told[:_MOST]) + ((f"and {more:,} more",) if more > 0 else ())
+
+
+def reaching(vat: str, before: Mapping[str, ObjectRow], after: Iterable[ObjectRow]) -> tuple[str, ...]:
+    """Which vats hold afterwards what they did not hold: objects that there were, and new ones of this
+    vat.
+    """
+    told = []
+    for row in after:
+        known = before.get(row.kref)
+        if known is None and row.owner != vat:
+            continue
+        gained = sorted(set(row.holders) - set(known.holders if known is not None else ()) - {row.owner})
+        words = f"{row.kref} ({row.label})" + ("" if known is not None else ", which is new")
+        told += [f"{holder} gets {words}, of {row.owner}" for holder in gained]
     more = len(told) - _MOST
     return tuple(one_line(text, 400) for text in told[:_MOST]) + ((f"and {more:,} more",) if more > 0 else ())
 

@@ -11,6 +11,7 @@ from swingset.model.visible import one_line
 if TYPE_CHECKING:  # they are made of the same parts
     from swingset.host.code.drafts import Drafts
     from swingset.host.code.modules import Modules
+    from swingset.host.code.proposals import Proposals
 
 
 class Joined(Protocol):
@@ -20,6 +21,11 @@ class Joined(Protocol):
     name: str
     drafts: Drafts
     modules: Modules
+    proposals: Proposals
+
+    @property
+    def devices(self) -> Any:
+        """The devices of its world, which it can call."""
 
     @property
     def liveslots(self) -> Any:

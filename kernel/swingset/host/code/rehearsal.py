@@ -27,6 +27,7 @@ from swingset.host.code.consequences import (
     lost,
     migrating,
     noticing,
+    reaching,
     store_size,
     surviving,
 )
@@ -36,6 +37,7 @@ from swingset.lens.present.rows import ObjectRow, PromiseRow
 from swingset.lens.present.tables import Lens
 from swingset.lens.source.fixes import Fix, fixes, fixes_of_answers
 from swingset.lens.state.versions import Versions
+from swingset.model.capdata import CapData
 from swingset.model.reports import Fault
 from swingset.model.visible import one_line
 from swingset.world.promises import FULFILLED, REJECTED
@@ -84,6 +86,7 @@ def rehearse_upgrade(
     vat: str,
     parts: Parts,
     *,
+    parameters: CapData | None = None,
     records: Extent = None,
     progress: Watcher | None = None,
 ) -> Rehearsal:
@@ -102,7 +105,7 @@ def rehearse_upgrade(
         stored = versions.stored()
         size = store_size(kernel, vat_id)
         try:
-            report = fork.upgrade_vat(vat, parts)
+            report = fork.upgrade_vat(vat, parts, parameters=parameters)
         except VatFault as error:
             found = _refused(vat, error.fault, fixes(error.fault, parts, controller.vats.parts(vat)))
             if records is None or "record" not in error.fault.details:
@@ -126,6 +129,7 @@ def rehearse_upgrade(
             moved,
             noticing(losses.abandoned, losses.broken, waiting, faults),
             costing(report.computrons, (size, size_then), run.cranks, len(faults), left),
+            reaching(vat, objects, lens.objects()),
         )
         found = replace(found, fixes=cures[0] if cures else (), consequences=told)
         migrated = None if records is None else _migrated(fork, vat, records, progress)

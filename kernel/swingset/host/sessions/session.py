@@ -31,6 +31,7 @@ from swingset.host.code.defining import DefinesVats
 from swingset.host.code.drafts import Drafts
 from swingset.host.code.joined import called
 from swingset.host.code.modules import Modules
+from swingset.host.code.proposals import Proposals
 from swingset.host.controls.migrating import Migrated, Watcher
 from swingset.host.sessions.pending import StillPending, why_pending
 from swingset.host.sessions.reading import Reading
@@ -80,6 +81,7 @@ class Session(CanUndo, DefinesVats):
         self.names = SessionNames(self)
         self.references = References(self)
         self.devices = SessionDevices(self)
+        self.proposals = Proposals(self)
         self.net = SessionNet(self)
         self._life: Life | None = None
         self.attach()

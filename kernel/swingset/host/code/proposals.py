@@ -1,0 +1,210 @@
+"""Proposals of a world for its session: made, listed, read beside the running code, and rehearsed.
+
+Nothing here performs a proposal. Who holds the admin node of the target does that, such as a governor after a
+vote; a host may as well upgrade the vat itself.
+
+Libraries of audited modules count for this session only, and only those that it has accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from swingset.core.errors import KernelError
+from swingset.host.base.starting import Parts
+from swingset.host.code.joined import Joined
+from swingset.host.code.rehearsal import Extent, Rehearsal, rehearse_upgrade
+from swingset.lens.source.audited import AuditedLibrary
+from swingset.lens.source.judging import Judged, judged
+from swingset.lens.state.proposals import Ballot, ProposalRow, ballots, proposal_rows
+from swingset.model.wording import named
+
+
+class Proposals:
+    """The proposals of a world, as `session.proposals`. Iterating gives a `ProposalRow` for each.
+
+    Source:
+        Ours: a proposal of SwingSet's chain is (contract, bundlecap, parameters) too, and is not kept apart.
+    """
+
+    def __init__(self, joined: Joined) -> None:
+        self._joined = joined
+        self._accepted: list[AuditedLibrary] = []
+
+    def __iter__(self) -> Iterator[ProposalRow]:
+        return iter(self.all())
+
+    def propose(
+        self, target: str, modulecap: Any, parameters: Any = None, *, part: str = "", note: str = ""
+    ) -> Any:
+        """Propose that a vat becomes the graph that a modulecap stands for, and commit. No vat changes.
+
+        Args:
+            target: the name of the vat.
+            modulecap: the graph.
+            parameters: what `build_root_object` will get; it may contain references.
+            part: empty for the whole code; else what of it, such as the name of a function.
+            note: what is said for it.
+        Returns:
+            The proposal, a reference that can be passed on and voted on.
+        Raises:
+            RemoteError: if that is no modulecap.
+        Example:
+            >>> session.modules.define("shop", "def build_root_object(): ...")
+            True
+            >>> proposal = session.proposals.propose("bank", session.devices.modulecap("shop"))
+            >>> [row.target for row in session.proposals]
+            ['bank']
+        """
+        devices, bundles = self._joined.controller.devices, "bundles"
+        with self._joined.controller.lock:
+            device = self._joined.reference(devices.node("bundle"), bundles)
+            given = (target, modulecap, parameters, part, note)
+            return self._joined.devices.call(device, "propose", *given)
+
+    def all(self) -> list[ProposalRow]:
+        """The proposals, by number.
+
+        Example:
+            >>> session.proposals.all()
+            []
+        """
+        with self._joined.controller.lock:
+            return proposal_rows(self._joined.controller.kernel.store)
+
+    def get(self, number: int) -> ProposalRow:
+        """One proposal.
+
+        Args:
+            number: its number.
+        Raises:
+            KernelError: if there is none of that number.
+        Example:
+            >>> session.proposals.get(3)
+            Traceback (most recent call last):
+            swingset.core.errors.KernelError: there is no proposal 3; there are: none
+        """
+        rows = {row.number: row for row in self.all()}
+        if number not in rows:
+            raise KernelError(f"there is no proposal {number}; there are: {named(map(str, rows))}")
+        return rows[number]
+
+    def reference(self, number: int) -> Any:
+        """A reference to a proposal, to be passed on and voted on.
+
+        Args:
+            number: its number.
+        Raises:
+            RemoteError: if there is none of that number.
+        Example:
+            >>> session.modules.define("shop", "def build_root_object(): ...")
+            True
+            >>> proposal = session.proposals.propose("bank", session.devices.modulecap("shop"))
+            >>> session.proposals.reference(1) is proposal
+            True
+        """
+        with self._joined.controller.lock:
+            device = self._joined.reference(self._joined.controller.devices.node("bundle"), "bundles")
+            return self._joined.devices.call(device, "get_proposal", number)
+
+    def parts(self, number: int) -> Parts:
+        """The code that a proposal proposes, as the names and sources of its parts.
+
+        Args:
+            number: its number.
+        Raises:
+            KernelError: if there is none of that number.
+        Example:
+            >>> session.modules.define("shop", "def build_root_object(): ...")
+            True
+            >>> proposal = session.proposals.propose("bank", session.devices.modulecap("shop"))
+            >>> [name for name, source in session.proposals.parts(1)]
+            ['exits', 'shop']
+        """
+        row = self.get(number)
+        with self._joined.controller.lock:
+            return self._joined.controller.world.bundles.get(row.bundle)
+
+    def judge(self, number: int) -> Judged:
+        """Read a proposal beside the code that its target runs. Nothing of it runs.
+
+        Args:
+            number: its number.
+        Raises:
+            KernelError: if there is none of that number.
+        Example:
+            >>> session.modules.define("shop", "import socket")
+            True
+            >>> proposal = session.proposals.propose("bank", session.devices.modulecap("shop"))
+            >>> [str(finding) for finding in session.proposals.judge(1).findings][:1]
+            ['it imports socket, and the running code does not']
+        """
+        row, vats = self.get(number), self._joined.controller.vats
+        running = vats.parts(row.target) if row.target in vats else None
+        return judged(row.target, self.parts(number), running, self._accepted, pure=bool(row.part))
+
+    def rehearse(self, number: int, *, records: Extent = None) -> Rehearsal:
+        """Do what a proposal proposes in a fork, and report what it would do; the world is not changed.
+
+        Args:
+            number: its number.
+            records: how many older records to migrate, or `"all"`.
+        Raises:
+            KernelError: if there is none of that number, or if it is for a part of the code only.
+            NoSuchVat: if its target does not exist.
+        Example:
+            >>> session.modules.define("shop", "def build_root_object(): ...")
+            True
+            >>> proposal = session.proposals.propose("bank", session.devices.modulecap("shop"))
+            >>> session.proposals.rehearse(1).ok
+            False
+        """
+        row, parts = self.get(number), self.parts(number)
+        if row.part:
+            raise KernelError(
+                f"proposal {number} is for {row.part} only: its target imports it, and no code changes"
+            )
+        return rehearse_upgrade(
+            self._joined.controller, row.target, parts, parameters=row.parameters, records=records
+        )
+
+    def ballots(self, number: int) -> list[Ballot]:
+        """What vats say about the votes on a proposal.
+
+        Args:
+            number: its number.
+        Raises:
+            KernelError: if there is none of that number.
+        Example:
+            >>> session.modules.define("shop", "def build_root_object(): ...")
+            True
+            >>> proposal = session.proposals.propose("bank", session.devices.modulecap("shop"))
+            >>> session.proposals.ballots(1)
+            []
+        """
+        row = self.get(number)
+        with self._joined.controller.lock:
+            return ballots(self._joined.controller.kernel.store, row.node)
+
+    def accept(self, library: AuditedLibrary) -> None:
+        """Let the word of a library of audited modules count in this session.
+
+        Args:
+            library: the library; its digest names exactly one file.
+        Example:
+            >>> session.proposals.accept(swingset.audited_library("ann", {"rates": "BASE = 5"}))
+            >>> [library.author for library in session.proposals.accepted()]
+            ['ann']
+        """
+        if library.digest not in {known.digest for known in self._accepted}:
+            self._accepted.append(library)
+
+    def accepted(self) -> list[AuditedLibrary]:
+        """The libraries that were accepted, in this order.
+
+        Example:
+            >>> session.proposals.accepted()
+            []
+        """
+        return list(self._accepted)

@@ -1,0 +1,220 @@
+"""Proposals: `%swingset propose`, the page of one (`%swingset proposal 3`), and libraries of audited modules.
+
+The page is what a voter needs, in the order of what it takes to believe it. First what is read: each module,
+how it stands to what runs, who has audited it, what it imports, and what a reader could overlook. Then what
+was tried: the rehearsal in a fork, and the last messages delivered to both codes. At the end the votes, as
+the vat that counts them says. All of it is text of strangers, and is shown as text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from swingset.core.errors import KernelError
+from swingset.guest.base.errors import RemoteError
+from swingset.lens.source.audited import MOST_BYTES, read_audited
+from swingset.lens.source.difference import Difference, unified
+from swingset.lens.source.judging import Judged, JudgedModule
+from swingset.lens.state.proposals import ProposalRow
+from swingset.model.capdata import NOTHING
+from swingset.model.lines import source_lines
+from swingset.model.visible import one_line
+from swingset.time.forks.redelivery import redeliver
+from swingset_nb.cells import stoppable
+from swingset_nb.commands import argument, command
+from swingset_nb.errors import BadArguments
+from swingset_nb.notebook import Notebook
+from swingset_nb.open_world import OpenWorld
+from swingset_nb.render import Diff, Message, Shown, Stack, Table
+
+MESSAGES = 20
+"""How many of the last messages a shadow run delivers to both codes."""
+
+
+@command(
+    "propose",
+    "propose that a vat becomes a module of this world, with all that it imports; nothing changes",
+    argument("vat", metavar="VAT", help="the vat it is for"),
+    argument("module", metavar="MODULE", help="the module with the new code: `%%%%module NAME` makes one"),
+    argument("note", metavar="WHY", nargs="*", help="a text for the voters"),
+    argument(
+        "--part", metavar="NAME", default="", help="only this of the vat, such as a function it imports"
+    ),
+    completes="vat",
+    rest="`%swingset proposal N` shows it",
+)
+def propose(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Make a modulecap of a module, and a proposal of it."""
+    world = notebook.require()
+    session = world.session
+    note = " ".join(given.note)
+    try:
+        cap = session.devices.modulecap(given.module)
+        session.proposals.propose(given.vat, cap, part=given.part, note=note)
+    except (KernelError, RemoteError) as problem:
+        raise BadArguments(str(problem), "%swingset propose VAT MODULE", "%swingset module") from None
+    number = session.proposals.all()[-1].number
+    hints = (
+        f"`%swingset proposal {number}` looks into it, and rehearses it",
+        f"`session.proposals.reference({number})` is what a vote is about",
+    )
+    found = session.proposals.judge(number)
+    return Message(f"proposal {number}: vat {given.vat} becomes {given.module}", [found.verdict], hints)
+
+
+@command(
+    "proposal",
+    "look into a proposal: its modules, what it would do, and the votes; without a number list all",
+    argument("number", metavar="N", nargs="?", type=int, help="the number of the proposal"),
+    argument("--read", action="store_true", help="only read it: no rehearsal, and no messages again"),
+    argument("--messages", metavar="N", type=int, default=MESSAGES, help="how many messages it gets again"),
+)
+def proposal(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Show the page of a proposal, or list them."""
+    world = notebook.require()
+    if given.number is None:
+        return _listed(world)
+    try:
+        row = world.session.proposals.get(given.number)
+    except KernelError as problem:
+        raise BadArguments(str(problem), "%swingset proposal") from None
+    found = world.session.proposals.judge(row.number)
+    shown = [_head(row, found), _modules(found), _findings(found), *_differences(found)]
+    if not given.read and not row.part and row.target in world.controller.vats:
+        shown += _tried(notebook, world, row, max(0, min(given.messages, 100)))
+    return Stack([*shown, *_ballots(world, row)])
+
+
+@command(
+    "audited",
+    "libraries of audited modules: look at the file of one, accept it, or list those that are accepted",
+    argument("file", metavar="FILE", nargs="?", help="the file of a library"),
+    argument(
+        "--accept", metavar="DIGEST", help="let it count in this session: the first 12 characters or more"
+    ),
+    completes="path",
+)
+def audited(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Show or accept a library of audited modules."""
+    world = notebook.require()
+    if given.file is None:
+        rows: list[list[object]] = [
+            [library.author, f"{len(library.modules):,}", library.digest[:12]]
+            for library in world.session.proposals.accepted()
+        ]
+        empty = "none; `%swingset audited FILE` looks at one"
+        return Table("accepted libraries of audited modules", ["author", "modules", "digest"], rows, empty)
+    try:
+        with open(os.path.expanduser(given.file), encoding="utf-8") as file:
+            library = read_audited(file.read(MOST_BYTES + 1))
+    except (OSError, UnicodeDecodeError) as problem:
+        words = getattr(problem, "strerror", None) or "it is not UTF-8"
+        raise BadArguments(f"{given.file} cannot be read: {words}", "%swingset audited FILE") from None
+    except KernelError as problem:
+        raise BadArguments(f"{given.file}: {problem}", "%swingset audited FILE") from None
+    short = library.digest[:12]
+    counted = f"it says of {len(library.modules):,} modules that {library.author} has audited them"
+    if given.accept is None:
+        hint = f"`%swingset audited {given.file} --accept {short}` believes it, if you know that digest"
+        return Message(f"a library with digest {short}, which is not accepted", [counted], (hint,))
+    if len(given.accept) < 12 or not library.digest.startswith(given.accept):
+        raise BadArguments(
+            f"{given.file} has digest {short}, not {given.accept[:64]}: it is another file",
+            "%swingset audited",
+        )
+    world.session.proposals.accept(library)
+    return Message(f"the library with digest {short} counts in this session", [counted])
+
+
+def _listed(world: OpenWorld) -> Shown:
+    rows: list[list[object]] = [
+        [row.number, row.target, row.part or "its code", row.bundle[3:15], row.note]
+        for row in world.session.proposals
+    ]
+    empty = "none; `%swingset propose VAT MODULE` makes one"
+    return Table("proposals", ["number", "vat", "what", "graph", "note"], rows, empty)
+
+
+def _head(row: ProposalRow, found: Judged) -> Shown:
+    what = f"vat {row.target} gets another {row.part}" if row.part else f"vat {row.target} gets other code"
+    lines = [found.verdict, f"the graph is {row.bundle[:35]}…"]
+    if row.note:
+        lines.append(f"its proposer says: {row.note}")
+    if row.parameters != NOTHING:
+        lines.append(f"with parameters {one_line(row.parameters.body, 200)}")
+    return Message(f"proposal {row.number}: {what}", lines)
+
+
+def _modules(found: Judged) -> Shown:
+    rows: list[list[object]] = [
+        [
+            module.name,
+            module.standing,
+            module.version,
+            "; ".join(module.audits) or "nobody",
+            ", ".join((*module.facts.imports, *module.facts.exits)) or "nothing",
+            len(module.facts.doubts) or "-",
+        ]
+        for module in found.modules
+    ]
+    columns = ["module", "is", "version", "audited by", "imports", "not judged"]
+    exits = ", ".join(found.exits) or "nothing"
+    new = f"; {', '.join(found.new_exits)} is new" if found.new_exits else ""
+    return Table("modules", columns, rows, "none", [f"it leads out to {exits}{new}"])
+
+
+def _findings(found: Judged) -> Shown:
+    if not found.findings:
+        return Message("reading it found nothing that is easily overlooked")
+    return Message("what is easily overlooked", [f"{each.code}: {each}" for each in found.findings])
+
+
+def _differences(found: Judged) -> list[Shown]:
+    shown: list[Shown] = []
+    for module in found.modules:
+        if module.difference is not None and module.standing == "changed":
+            shown += [Message(f"{module.name} is changed"), Diff(_changes(module.difference))]
+        elif module.standing == "new":
+            shown += [Message(f"{module.name} is new{_audited_in_words(module)}"), Diff(_all_new(module))]
+    return shown
+
+
+def _changes(difference: Difference) -> list[str]:
+    names = (f"{difference.part} (running)", f"{difference.part} (proposed)")
+    return unified(source_lines(difference.old or ""), source_lines(difference.new), names, 2)
+
+
+def _audited_in_words(module: JudgedModule) -> str:
+    return f", {'; '.join(module.audits)}" if module.audits else ", and nobody has audited it"
+
+
+def _all_new(module: JudgedModule) -> list[str]:
+    return [f"+{line}" for line in source_lines(module.facts.source)]
+
+
+def _tried(notebook: Notebook, world: OpenWorld, row: ProposalRow, messages: int) -> list[Shown]:
+    with stoppable(notebook, row.target):
+        found = world.session.proposals.rehearse(row.number)
+        shown: list[Shown] = [Message(f"rehearsed: {found.verdict}", found.lines if found.fault else ())]
+        if found.fault is not None:
+            return shown
+        shown += [Message(heading, lines) for heading, lines in found.consequences.sections()]
+        if messages:
+            parts = world.session.proposals.parts(row.number)
+            told = redeliver(world.controller, row.target, parts, messages=messages)
+            notes = told.lines()
+            if row.parameters != NOTHING:
+                notes.append("the new code got these messages without the parameters of the proposal")
+            shown.append(Message("as a shadow of the running code", notes))
+    return shown
+
+
+def _ballots(world: OpenWorld, row: ProposalRow) -> list[Shown]:
+    found = world.session.proposals.ballots(row.number)
+    if not found:
+        return [Message("no vat counts votes on it")]
+    return [
+        Message(f"votes, as vat {ballot.vat} says", [f"{field}: {words}" for field, words in ballot.said])
+        for ballot in found
+    ]

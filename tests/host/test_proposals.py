@@ -1,0 +1,315 @@
+"""Proposals that hide what they do: each is shown for what it is, or as what cannot be judged.
+
+The corpus is data. Each case is a graph, how it differs from what runs, and which findings a reader has to
+get. No case runs: reading shows it. What only a run shows, such as a facet that is given away, is rehearsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from swingset import KernelError, RemoteError, audited_library, read_audited
+from swingset.lens.source.graphs import MOST_READ, graph_of
+from swingset.model.capdata import CapData
+from swingset.model.modules import EXITS, exits_source
+from tests.meddling import crank
+from tests.staging import Stage
+
+SCALE = "HUNDRED = 100\n"
+SHOP = """
+from swingset.vat import remotable
+import scale
+
+@remotable
+class Shop:
+    def price(self, amount: int) -> int:
+        return amount * 5 // scale.HUNDRED
+
+def build_root_object():
+    return Shop()
+"""
+
+
+@dataclass
+class Case:
+    """A proposal in the place of the shop: its parts, or changes of them, and what reading it finds."""
+
+    finds: set[str]
+    shop: str = SHOP
+    scale: str = SCALE
+    exits: list[str] | None = field(default_factory=lambda: ["swingset.vat"])
+    more: list[tuple[str, str]] = field(default_factory=list)
+    says: str = ""
+
+
+def inserted(line: str) -> str:
+    """The shop with a line in its method."""
+    return SHOP.replace("        return amount", f"        {line}\n        return amount")
+
+
+NO, DOUBT = set[str](), {"cannot-be-judged"}
+CASES: dict[str, Case] = {
+    "the same code": Case(NO),
+    "another price, in the open": Case(NO, shop=SHOP.replace("* 5", "* 50")),
+    "an audited name with another hash": Case({"name-of-another"}, scale="HUNDRED = 1\n"),
+    "a dependency swapped under its name": Case(
+        {"name-of-another"}, scale="class _Zero:\n    pass\nHUNDRED = 10**9\n"
+    ),
+    "an exit added and declared": Case(
+        {"exit-added"}, shop="import time\n" + SHOP, exits=["swingset.vat", "time"], says="time"
+    ),
+    "an exit added to a dependency": Case(
+        {"exit-added", "name-of-another"}, scale="import json\n" + SCALE, exits=["json", "swingset.vat"]
+    ),
+    "an exit that is not declared": Case(
+        {"exit-added", "undeclared-exit"}, shop="import time\n" + SHOP, says="does not declare"
+    ),
+    "an exit that is declared and not used": Case(
+        {"unused-exit"}, exits=["socket", "swingset.vat"], says="socket"
+    ),
+    "no declaration": Case({"no-declaration"}, exits=None),
+    "an import in a function": Case(
+        {"exit-added"}, shop=inserted("import random"), exits=["random", "swingset.vat"]
+    ),
+    "an import by a computed name": Case(
+        DOUBT | {"exit-added"},
+        shop="import importlib\n" + inserted("importlib.import_module('o' + 's')"),
+        exits=["importlib", "swingset.vat"],
+        says="computed",
+    ),
+    "__import__": Case(DOUBT, shop=inserted("__import__('os')"), says="__import__"),
+    "exec of a text": Case(DOUBT, shop=inserted("exec(self.note)"), says="exec"),
+    "eval under another name": Case(DOUBT, shop="run = eval\n" + SHOP, says="eval"),
+    "compile": Case(DOUBT, shop=inserted("compile('1', '', 'eval')")),
+    "the builtins": Case(DOUBT, shop=inserted("__builtins__['open']"), says="__builtins__"),
+    "the globals of a function": Case(DOUBT, shop=inserted("self.price.__globals__"), says="__globals__"),
+    "the classes of everything": Case(DOUBT, shop=inserted("().__class__.__base__.__subclasses__()")),
+    "an attribute by a computed name": Case(DOUBT, shop=inserted("getattr(self, 'pr' + 'ice')")),
+    "an attribute by the name of machinery": Case(DOUBT, shop=inserted("getattr(self, '__globals__')")),
+    "all objects of the vat": Case(
+        DOUBT | {"exit-added"}, shop="import gc\n" + SHOP, exits=["gc", "swingset.vat"], says="gc"
+    ),
+    "names that are not written": Case(
+        DOUBT | {"exit-added"}, shop="from math import *\n" + SHOP, exits=["math", "swingset.vat"]
+    ),
+    "code of another graph": Case(
+        DOUBT | {"exit-added"},
+        shop="from swingset.vat.contract import import_bundle\n" + inserted("import_bundle(self.cap)"),
+        exits=["swingset.vat", "swingset.vat.contract"],
+    ),
+    "text that turns around": Case(DOUBT, shop=SHOP + "# \u202e price ten\n", says="how its lines look"),
+    "text of no width": Case(DOUBT, shop=SHOP + "# am\u200bount\n", says="how its lines look"),
+    "a module that nothing imports": Case(
+        {"unused-module"}, more=[("module spare", "X = 1\n")], says="spare"
+    ),
+    "a module with the name of Python's": Case(
+        {"name-of-python"}, shop="import json\n" + SHOP, more=[("module json", "dumps = str\n")]
+    ),
+    "a name with look-alike letters": Case(
+        {"odd-name", "unused-module"}, more=[("module sc\u0430le", SCALE)]
+    ),
+    "a declaration that does more": Case(
+        DOUBT | {"undeclared-exit"},
+        exits=None,
+        more=[(EXITS, '__exists__ = ["swingset.vat"]; import os\n')],
+        says="declaration",
+    ),
+    "a source that is no Python": Case(
+        DOUBT | {"unused-module", "unused-exit"}, shop="def build_root_object(:\n", says="no Python"
+    ),
+    "a source that is too deep": Case(
+        DOUBT | {"unused-module", "unused-exit"}, shop=SHOP + "x = " + "-" * 50_000 + "1\n"
+    ),
+    "a source that is too long": Case(DOUBT | {"name-of-another"}, scale=SCALE + "#" * MOST_READ),
+    "a module that is gone": Case(
+        {"module-removed"}, shop=SHOP.replace("import scale", "").replace("scale.HUNDRED", "100"), scale=""
+    ),
+}
+"""What reading has to find; the corpus of the page too."""
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Stage]:
+    """A shop that runs, and a library of its audited modules."""
+    stage = Stage("local")
+    stage.session.modules.define("scale", SCALE)
+    stage.define("shop", SHOP)
+    stage.session.proposals.accept(audited_library("ann", {"scale": SCALE}, "small"))
+    yield stage
+    stage.close()
+
+
+def parts_of(case: Case) -> list[tuple[str, str]]:
+    """The parts of the proposed graph."""
+    scale = [("module scale", case.scale)] if case.scale else []
+    exits = [(EXITS, exits_source(case.exits))] if case.exits is not None else []
+    return [*scale, *case.more, *exits, ("shop", case.shop)]
+
+
+def proposed(stage: Stage, case: Case) -> int:
+    """Propose a case; its number."""
+    session = stage.session
+    cap = session.devices.bundle(tuple(parts_of(case)))
+    session.proposals.propose("shop", cap)
+    return session.proposals.all()[-1].number
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_proposal_that_hides_something_is_shown_for_what_it_is(shop: Stage, name: str) -> None:
+    """Reading it finds what it hides, with words, and finds nothing else."""
+    case = CASES[name]
+    found = shop.session.proposals.judge(proposed(shop, case))
+    said = "\n".join(map(str, found.findings))
+    assert {finding.code for finding in found.findings} - {"no-declaration"} == case.finds - {
+        "no-declaration"
+    }, said
+    assert case.says in said
+    assert found.is_judged == ("cannot-be-judged" not in case.finds)
+    assert ("cannot be judged" in found.verdict) != found.is_judged
+
+
+def test_modules_are_known_changed_moved_new_and_audited(shop: Stage) -> None:
+    """A module is known by the hash of its source, in every graph, whatever its name."""
+    parts = [("module scale", SCALE), ("module size", SCALE), ("module odd", "import size\n")]
+    source = SHOP.replace("* 5", "* 6").replace("import scale", "import scale\nimport odd")
+    cap = shop.session.devices.bundle((*parts, (EXITS, exits_source(["swingset.vat"])), ("better", source)))
+    shop.session.proposals.propose("shop", cap)
+    found = shop.session.proposals.judge(shop.session.proposals.all()[-1].number)
+    standings = {module.name: module.standing for module in found.modules}
+    assert standings == {
+        "module scale": "known",
+        "module size": "moved",
+        "module odd": "new",
+        "better": "changed",
+    }
+    audits = {module.name: module.audits for module in found.modules if module.audits}
+    assert audits == dict.fromkeys(["module scale", "module size"], ("audited by ann as scale: small",))
+    (changed,) = [module for module in found.modules if module.standing == "changed"]
+    assert changed.difference is not None
+    assert "-        return amount * 5 // scale.HUNDRED" in changed.difference.unified()
+    assert found.verdict.startswith("1 known, 1 changed, 1 moved, 1 new modules, 2 audited, and reading")
+
+
+def test_an_upgrade_that_gives_a_facet_away_is_shown_by_its_rehearsal(local: Stage) -> None:
+    """Who would hold what it did not hold before is in the report, and the world is not changed."""
+    bank = """
+        from swingset.vat import E, durable, provide, remotable
+
+        @durable
+        class Mint:
+            def make(self) -> int:
+                return 1
+
+        @remotable
+        class Bank:
+            def __init__(self, baggage):
+                self.mint = provide(baggage, "mint", Mint)
+
+        def build_root_object(baggage, parameters):
+            root = Bank(baggage)
+            return root
+    """
+    friend = """
+        from swingset.vat import remotable
+
+        @remotable
+        class Friend:
+            def take(self, gift):
+                self.gift = gift
+
+        def build_root_object():
+            return Friend()
+    """
+    local.define("bank", bank)
+    root = local.define("friend", friend)
+    sly = bank.replace(
+        "            return root\n", "            E(parameters).take(root.mint)\n            return root\n"
+    )
+    local.session.modules.define("sly", dedent(sly))
+    cap = local.session.devices.modulecap("sly")
+    local.session.proposals.propose("bank", cap, root)
+    found = local.session.proposals.rehearse(1)
+    assert found.ok
+    told = dict(found.consequences.sections())
+    (given,) = [line for line in told["who gets access"] if line.startswith("friend gets")]
+    assert "Mint" in given
+    assert given.endswith("of bank")
+    assert local.controller.vats["bank"].incarnation == 0
+
+
+def test_a_proposal_never_changes_and_keeps_its_graph(local: Stage) -> None:
+    """It is data of the world: it is there after everybody has dropped it, and another definition is
+    another.
+    """
+    session = local.session
+    session.modules.define("rates", "X = 1\n")
+    proposal = session.proposals.propose("nobody", session.devices.modulecap("rates"), note="<b>fair</b>")
+    row = session.proposals.get(1)
+    session.modules.define("rates", "X = 2\n")
+    assert session.proposals.parts(1)[-1] == ("rates", "X = 1\n")
+    assert session.proposals.reference(1) is proposal
+    said = session.devices.call(proposal, "get")
+    assert (said["number"], said["target"], said["bundle"]) == (1, "nobody", row.bundle)
+    assert [str(each) for each in session.proposals.judge(1).findings] == ["there is no vat nobody"]
+    with pytest.raises(KernelError, match="no proposal 2; there are: 1"):
+        session.proposals.get(2)
+    with pytest.raises(RemoteError, match="no proposal 2"):
+        session.proposals.reference(2)
+    with pytest.raises(RemoteError, match="requires a modulecap"):
+        session.proposals.propose("nobody", proposal)
+    with pytest.raises(RemoteError, match="at most 10,000 characters"):
+        session.proposals.propose("x" * 10_001, session.devices.modulecap("rates"))
+    with pytest.raises(RemoteError, match="has no method 'set'"):
+        session.devices.call(proposal, "set", 1)
+
+
+FORGED = {
+    "no json": ("{", "it is"),
+    "another format": ('{"format": 2}', 'no "format" 1'),
+    "no author": ('{"format": 1, "modules": {}}', 'wants an "author"'),
+    "a hash that is none": ('{"format": 1, "author": "x", "modules": {"12": ["a", "b"]}}', "wants a hash"),
+    "a module without a name": (
+        '{"format": 1, "author": "x", "modules": {"' + "0" * 128 + '": ["a"]}}',
+        "a name and a note",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FORGED)
+def test_a_file_that_is_no_library_is_refused(case: str) -> None:
+    """Whatever is in it."""
+    text, words = FORGED[case]
+    with pytest.raises(KernelError, match=words):
+        read_audited(text)
+
+
+def test_a_forged_library_is_another_file_and_audits_no_other_source() -> None:
+    """Its digest differs, control characters of it reach nobody, and a hash cannot be put on another
+    source.
+    """
+    true = audited_library("ann", {"scale": SCALE})
+    forged = read_audited(true.text().replace('"ann"', '"\\u001b[31mann"'))
+    assert forged.digest != true.digest
+    assert "\x1b" not in forged.author
+    (digest,) = true.modules
+    assert true.says(digest) == "audited by ann as scale"
+    assert true.says(graph_of((("module scale", SCALE + "# x\n"),)).modules[0].hash) is None
+
+
+def test_a_row_that_is_no_proposal_is_left_out(local: Stage) -> None:
+    """Reading a damaged world raises nothing."""
+    session: Any = local.session
+    session.modules.define("rates", "X = 1\n")
+    session.proposals.propose("nobody", session.devices.modulecap("rates"))
+    store = local.controller.kernel.store
+    device = store.devices.named("bundles")
+    assert device is not None
+    with crank(local.controller.world):
+        for key, body in (("proposal.1", "#1"), ("proposal." + "9" * 15, "#[1]"), ("proposal.x", "{")):
+            store.devices.keep(device.id, key, CapData(body))
+    assert [row.number for row in session.proposals] == [1]
