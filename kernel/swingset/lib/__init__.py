@@ -1,14 +1,15 @@
-"""Code for vats that authors take over as it stands or change: so far a bank of tokens.
+"""Code for vats that authors take over as it stands or change: a bank of tokens, and governance by votes.
 
 A kit is the text of a vat, and imports only the standard library and `swingset.vat`. Who wants it makes a vat
-of it: `session.define("bank", lib.source("tokens"))`.
+of it: `session.define("bank", lib.source("tokens"))`. The kit `governed` is a module for vats:
+`session.modules.define("governed", lib.source("governed"))`.
 """
 
 from __future__ import annotations
 
 from importlib.resources import files
 
-KITS = ("tokens",)
+KITS = ("tokens", "governance", "governed")
 """The kits by name."""
 
 
