@@ -67,6 +67,7 @@ def registered() -> dict[str, Command]:
     from swingset_nb import (  # noqa: F401
         on_archives,
         on_branches,
+        on_cards,
         on_causes,
         on_debugging,
         on_drafts,
@@ -148,7 +149,10 @@ GROUPS = {
         *("drafts", "keep-drafts", "drop-draft", "name"),
         *("propose", "proposal", "audited"),
     ),
-    "other worlds": ("listen", "share", "unshare", "shared", "fetch", "peers", "petname"),
+    "other worlds": (
+        *("listen", "share", "unshare", "shared", "fetch", "peers", "petname"),
+        *("introduce", "grant", "accept", "follow", "rotate"),
+    ),
     "one vat": ("suspend", "resume", "drop", "limits", "terminate"),
     "the past": (
         *("history", "console", "costs", "cause", "story", "find", "when", "sql", "trace", "debug", "test"),

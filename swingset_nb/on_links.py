@@ -74,7 +74,7 @@ def listen(notebook: Notebook, given: argparse.Namespace) -> Shown:
 )
 def share(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Make a string for a reference."""
-    value = _value(notebook, given.name)
+    value = value_of(notebook, given.name)
     session = notebook.require().session
     label = given.label or given.name
     path = given.to or (None if given.show else f"{given.name}{_SUFFIX}")
@@ -183,14 +183,18 @@ def shared(notebook: Notebook, given: argparse.Namespace) -> Shown:
 )
 def fetch(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Fetch an object, and wait for it."""
-    why = unfit(given.name, notebook.shell.user_ns_hidden)
-    if why is not None or given.name == "E":
-        means = why or "sends messages in every notebook"
-        words = f"{one_line(given.name, 60)!r} {means}, so it cannot be bound"
-        raise BadArguments(words, "%swingset fetch ANOTHER_NAME FILE")
+    bindable(notebook, given.name, "%swingset fetch ANOTHER_NAME FILE")
     source = given.source
     notebook.give({given.name: notebook.require().session.wait(fetched(notebook, source and _file(source)))})
     return Message(f"{given.name} refers to an object of another world")
+
+
+def bindable(notebook: Notebook, name: str, other: str) -> None:
+    """Raise unless a name may be bound; `other` is the line to type instead."""
+    why = unfit(name, notebook.shell.user_ns_hidden)
+    if why is not None or name == "E":
+        means = why or "sends messages in every notebook"
+        raise BadArguments(f"{one_line(name, 60)!r} {means}, so it cannot be bound", other)
 
 
 def _file(source: str) -> Any:
@@ -213,7 +217,7 @@ def fetched(notebook: Notebook, source: str | os.PathLike[str] | None) -> Any:
         raise SwingSetError(str(problem), "%swingset help fetch") from None
 
 
-def _value(notebook: Notebook, name: str) -> Any:
+def value_of(notebook: Notebook, name: str) -> Any:
     """The value of a name of the notebook."""
     own = dict(notebook.own())
     if name not in own:

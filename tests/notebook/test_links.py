@@ -192,3 +192,27 @@ def test_a_world_that_is_opened_again_says_that_it_does_not_listen(opened: Kerne
     assert (
         "when it listens: `%swingset listen`" in opened.run("%swingset open mine.world --worker local").plain
     )
+
+
+def test_worlds_are_introduced_with_nothing_secret(opened: Kernel) -> None:
+    """A card and a grant are shown; names for worlds are shown in the place of keys."""
+    opened.run("%swingset open mine.world --worker local")
+    assert "have this one listen" in opened.run("%swingset introduce").traceback
+    opened.run("%swingset listen unix path=again.sock")
+    card = re.search(r"ocapn-card:\S+", opened.run("%swingset introduce").plain)
+    assert card is not None
+    refused = opened.run(f"%swingset grant counter {card[0]}").traceback
+    assert "this is the card of this world itself" in refused
+    assert "is no grant" in opened.run("%swingset accept theirs ocapn-grant:AAAA").traceback
+    assert "of this world itself" in opened.run(f"%swingset follow {card[0]}").traceback
+    assert "`%swingset rotate --yes`" in opened.run("%swingset rotate").traceback.replace("→ ", "`") + "`"
+    opened.run("await E(theirs).deposit(0)")
+    peer = re.search(r"([a-z2-7]{12})\.unix", opened.run("%swingset peers").plain)
+    assert peer is not None
+    assert "is called Them here" in opened.run(f"%swingset petname {peer[1]} Them").plain
+    assert "Them" in opened.run("%swingset peers").plain
+    assert "world Them, vat bank, line 9" in opened.run("await E(theirs).deposit(-1)").traceback
+    assert "object of world Them" in opened.run("%swingset clists").plain
+    assert "Them" in opened.run("%swingset petname").plain
+    assert "no name here any more" in opened.run("%swingset petname Them --remove").plain
+    assert "a new key" in opened.run("%swingset rotate --yes").plain

@@ -32,8 +32,8 @@ from swingset.host.wires.asking import NetError
 from swingset.host.wires.keys import Key, NeedsExtra, verify
 from swingset.host.worlds.opening import open_world
 from swingset.net import keys, locators, syrup
+from swingset.net.keys import named_by
 from swingset.net.values import Record, Symbol
-from swingset.netlayers.streams import designator_of
 from swingset.vat import remotable
 from swingset.workers.wasm.bake import library_sources
 from tests.scenarios.linked import BANK, KEEPER, Side, settle, with_session
@@ -145,7 +145,7 @@ def test_a_websocket_is_not_dialled_where_another_listens(bob: Side, signed: str
     with serve(answer, "127.0.0.1", 0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         port = server.socket.getsockname()[1]
-        named = designator_of(Key().public if signed == "by another key" else mine.public)
+        named = named_by(Key().public if signed == "by another key" else mine.public)
         there = locators.located("websocket", named, {"url": f"ws://127.0.0.1:{port}"})
         with pytest.raises(RemoteError, match="could not be reached"):
             bob.fetch(locators.sturdyref_uri(there, b"x" * 32))

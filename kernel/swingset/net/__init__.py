@@ -7,7 +7,8 @@ Modules import each other relatively, so that a vat can have them under a name o
 
 MODULES = (
     *("values", "syrup", "framing", "locators", "keys", "dialects", "limits", "store", "outside", "capdata"),
-    *("names", "cells", "grants", "routing", "sessions", "handoff", "descriptors", "reaching", "bootstrap"),
+    *("names", "cells", "grants", "routing", "cards", "moves", "sessions", "handoff", "descriptors"),
+    *("reaching", "bootstrap"),
     *("operations", "core", "hub"),
 )
 """The modules of the protocol, each before those that import it."""

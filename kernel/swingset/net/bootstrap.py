@@ -1,5 +1,7 @@
 """The bootstrap object, which every session finds at position 0: `fetch`, `deposit-gift`, `withdraw-gift`.
 
+Between worlds of this library it has `moved` too, with the card of the peer, see `moves`.
+
 What is shared is stored by the digest of its swissnum, so a copy of the store opens nothing. No swissnum of
 this world comes here either: in the bytes of a message, the device has put the digest in the place of a
 swissnum that was shared. It is asked for each fetch, because revocations and one-time uses must not go back
@@ -13,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .handoff import DEPOSIT, WITHDRAW
+from .moves import MOVED
 from .values import Failure, Malformed, Ref, Refused, Symbol
 
 if TYPE_CHECKING:
@@ -66,6 +69,10 @@ class Bootstrap:
                 self._core.handoff.withdraw(conn, args[1], result)
             except Malformed as problem:
                 raise Refused(str(problem)) from None
+        elif verb == MOVED and len(args) == 2 and type(args[1]) is bytes:
+            self._core.moves.heard(conn, args[1])
+            if result is not None:
+                self._core.cells.settle(result, False, None)
         else:
             raise Refused("the bootstrap object has fetch, deposit-gift and withdraw-gift")
 

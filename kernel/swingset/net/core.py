@@ -17,6 +17,7 @@ from .descriptors import Descriptors
 from .grants import Grants
 from .handoff import Handoff
 from .limits import Limits
+from .moves import Moves
 from .names import Names
 from .outside import Local, Wire
 from .reaching import Reaching
@@ -46,6 +47,7 @@ class Core:
         self.handoff = Handoff(self)
         self.bootstrap = Bootstrap(self)
         self.grants = Grants(self)
+        self.moves = Moves(self)
 
     def after(self, output: Callable[..., None], *args: object) -> None:
         """Have something done outside once this input is applied."""

@@ -212,6 +212,33 @@ class Hub:
 
         self._input(apply)
 
+    def moved(self, card: bytes) -> int:
+        """Take in a card that a person has brought; returns how much of it is news. Raises `Refused`."""
+        found: list[int] = []
+
+        def apply(core: Core) -> None:
+            found[:] = [core.moves.follow(card)]
+
+        self._input(apply)
+        return found[0]
+
+    def would_move(self, card: bytes) -> int:
+        """How much of a card is news; nothing is changed. Raises `Refused`."""
+        return self._core().moves.follow(card)
+
+    def introduce(self, transport: str, card: bytes) -> None:
+        """Have peers of a transport know our card."""
+        self._input(lambda core: core.moves.introduce(transport, card))
+
+    def newest(self, designator: str) -> str:
+        """The designator of the key by which a key was succeeded in the end."""
+        return self._core().moves.newest(designator)
+
+    def own_card(self, transport: str) -> bytes | None:
+        """Our card for a transport, as peers learn it."""
+        found = self._core().batch.get(f"card.{transport}")
+        return None if found is None else bytes.fromhex(found)
+
     def known(self) -> set[str]:
         """The designators of which something is known here."""
         batch, found = self._core().batch, set()

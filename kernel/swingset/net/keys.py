@@ -6,6 +6,7 @@ the session's identifier a hash of both. Nothing here signs or verifies: the dev
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from typing import Any
 
@@ -50,6 +51,20 @@ def signature_from_value(value: Any) -> bytes:
             if value == signature_to_value(signature):
                 return signature
     raise Malformed("a signature is (sig-val (eddsa (r 32 bytes) (s 32 bytes)))")
+
+
+def named_by(public: bytes) -> str:
+    """The designator of a world by its lasting key: small base32."""
+    return base64.b32encode(public).decode().rstrip("=").lower()
+
+
+def key_of(designator: str) -> bytes | None:
+    """The lasting key that a designator is; None for one that is no key."""
+    try:
+        found = base64.b32decode(designator.upper() + "=" * (-len(designator) % 8))
+    except ValueError:
+        return None
+    return found if len(found) == _WORD and named_by(found) == designator else None
 
 
 def public_id(public: bytes) -> bytes:

@@ -45,5 +45,8 @@ class Limits:
     introductions: int = 50
     """Peers that a session may introduce to this world, each of which is dialled."""
 
+    moves: int = 1_000
+    """Keys of which is kept where they have moved to."""
+
     held: int = 1_000
     """Messages that wait for one promise, while its peer is dialled."""

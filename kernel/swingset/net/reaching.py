@@ -76,6 +76,7 @@ class Reaching:
         found = locators.parse_uri(uri)
         if isinstance(found, locators.Sturdyref):
             raise Refused("a locator was wanted")
+        found = core.moves.place(found)
         conn = core.batch.get(f"l.{found.peer}")
         if conn is not None:
             self._do(conn, wanted)

@@ -155,6 +155,8 @@ class Sessions:
             raise Malformed("another peer was dialled")
         if locator.peer == _peer(row["here"]).peer:
             raise Malformed("this is the peer that was reached")
+        if self._core.moves.newest(locator.designator) != locator.designator:
+            raise Malformed("the key of this peer was succeeded by another, and is refused")
         wins = self._choose(conn, row, locator.peer, theirs)
         ours = self._hello(conn)
         row = {**(self.row(conn) or row), "wins": wins}
@@ -166,6 +168,7 @@ class Sessions:
         if is_trusted(row):
             self._core.batch.put(f"l.{locator.peer}", conn)
         self._tell("began", conn, locator.peer, "")
+        self._core.moves.began(conn)
         self._core.reaching.arrived(conn, locator.peer)
 
     def _choose(self, conn: str, row: dict[str, Any], peer: str, theirs: bytes) -> bool:

@@ -181,6 +181,8 @@ class _Home:
             "age": hub.age,
             "share": self._share,
             "unshare": hub.unshare,
+            "moved": hub.moved,
+            "introduce": hub.introduce,
             "fetch": self._fetch,
             "follow": self._follow,
             "hang_up": hub.hang_up,

@@ -8,12 +8,12 @@ signature; the signature of who dials. Nothing is hidden by it: these streams st
 from __future__ import annotations
 
 import asyncio
-import base64
 import struct
 from dataclasses import dataclass
 from typing import Protocol
 
 from swingset.net import locators
+from swingset.net.keys import named_by
 from swingset.net.locators import Locator
 from swingset.net.values import Malformed
 from swingset.netlayers.base import Identity, NetlayerError
@@ -49,11 +49,6 @@ class StreamLink:
         self.writer.close()
 
 
-def designator_of(public: bytes) -> str:
-    """The designator of a public key: small base32."""
-    return base64.b32encode(public).decode().rstrip("=").lower()
-
-
 class Talk(Protocol):
     """What is said before a link is there: short messages in turn."""
 
@@ -74,7 +69,7 @@ async def greet(talk: Talk, identity: Identity, here: Locator, there: Locator) -
     second = await talk.hear()
     theirs, nonce_and_key = second[-_SIGNATURE:], second[:-_SIGNATURE]
     public = nonce_and_key[_KEY:]
-    if len(public) != _KEY or designator_of(public) != there.designator:
+    if len(public) != _KEY or named_by(public) != there.designator:
         raise NetlayerError("another world than the one that was dialled listens there")
     if not identity.verify(public, b"listener" + first + nonce_and_key, theirs):
         raise NetlayerError("the world that listens there did not prove that it has its key")
@@ -95,7 +90,7 @@ async def be_greeted(talk: Talk, identity: Identity) -> Locator:
         there = locators.parse_uri(location.decode())
     except (Malformed, UnicodeDecodeError):
         raise NetlayerError("what dialled does not say where it is") from None
-    if not isinstance(there, Locator) or designator_of(public) != there.designator:
+    if not isinstance(there, Locator) or named_by(public) != there.designator:
         raise NetlayerError("what dialled says that it is where another world is")
     mine = identity.random() + identity.public
     second = mine + identity.sign(b"listener" + first + mine)

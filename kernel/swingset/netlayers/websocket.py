@@ -23,12 +23,13 @@ from urllib.parse import urlsplit
 
 from swingset.net import keys, syrup
 from swingset.net.framing import FramerName
+from swingset.net.keys import named_by
 from swingset.net.limits import Limits
 from swingset.net.locators import Locator, located
 from swingset.net.values import Malformed, Record, Symbol
 from swingset.netlayers.base import Accept, Identity, NetlayerError, options_of
 from swingset.netlayers.local import GREETING, MOST_GREETINGS
-from swingset.netlayers.streams import be_greeted, designator_of, greet
+from swingset.netlayers.streams import be_greeted, greet
 
 _OURS = "swingset-link-1"
 _AUTH, _ENVELOPE = Symbol("init:peer-auth"), Symbol("desc:sig-envelope")
@@ -230,7 +231,7 @@ def _key_of(designator: str) -> bytes:
     """The public key that a designator is; empty for one that is none."""
     with contextlib.suppress(ValueError):
         key = base64.b32decode(designator.upper() + "=" * (-len(designator) % 8))
-        if designator_of(key) == designator:
+        if named_by(key) == designator:
             return key
     return b""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 from swingset.guest.base import context
 from swingset.host.code.joined import Joined
 from swingset.host.wires.asking import NetError
+from swingset.host.wires.networking import Networking
 from swingset.host.wires.shares import Share
 from swingset.lens.state.wires import Wire
 from swingset.model.capdata import Ref, promise_named
@@ -77,10 +79,32 @@ class SessionNet:
             >>> theirs.status
             'pending'
         """
+        return self._promised(lambda net: net.fetch(source))
+
+    def accept(self, grant: str | os.PathLike[str]) -> Any:
+        """Ask for what another world has granted to this one, and to no other.
+
+        Args:
+            grant: the grant, or a file with it, as a path object.
+        Returns:
+            A promise for a reference, as from `fetch`.
+        Raises:
+            NetError: for a grant that is none, or is for another world.
+        Example:
+            >>> try:
+            ...     session.net.accept("ocapn-grant:AAAA")
+            ... except swingset.NetError as problem:
+            ...     print(str(problem).partition(":")[0])
+            this is no grant
+        """
+        return self._promised(lambda net: net.accept(grant))
+
+    def _promised(self, ask: Callable[[Networking], str]) -> Any:
+        """A promise of the session for what is asked for."""
         controller = self._joined.controller
         with controller.lock:
             live, kernel = self._joined.liveslots, controller.kernel
-            kref = controller.net.fetch(source)
+            kref = ask(controller.net)
             vref = kernel.introduce(kernel.vat(self._joined.name).id, kref)
             with context.activate(live):
                 found = live.slots.decode(promise_named(vref).to_json())

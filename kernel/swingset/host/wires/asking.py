@@ -23,7 +23,7 @@ LONGEST_LABEL = 200
 MOST_SECONDS = 1e10
 """For how many seconds something may be shared at most; some three hundred years."""
 
-_LONGEST_ADDRESS = 10_000
+_LONGEST_ADDRESS = 60_000
 
 
 class NetError(KernelError):
@@ -71,7 +71,7 @@ def check_text(what: str, value: object) -> None:
 
 def address(source: object) -> Sturdyref:
     """The address that a string has, or the file of a path object. Raises `NetError`."""
-    text = source if isinstance(source, str) else _read(source)
+    text = text_of(source, "address")
     try:
         found = locators.parse_uri(text.strip())
     except Malformed as problem:
@@ -90,9 +90,15 @@ def location(text: str) -> Locator:
     return found.locator if isinstance(found, Sturdyref) else found
 
 
-def _read(source: object) -> str:
+def text_of(source: object, what: str) -> str:
+    """A text that was given, or that of the file of a path object. Raises `NetError`."""
+    if isinstance(source, str):
+        return source
     if not isinstance(source, os.PathLike):
-        raise NetError(f"an address is a string, or a path object of a file with it, not {shown(source)}")
+        article = "an" if what[0] in "aeiou" else "a"
+        raise NetError(
+            f"{article} {what} is a string, or a path object of a file with it, not {shown(source)}"
+        )
     path = os.fspath(source)
     named = one_line(os.fsdecode(path), 200)
     if "ocapn:" in named.lower() or "/s/" in named:
@@ -102,4 +108,4 @@ def _read(source: object) -> str:
             return file.read(_LONGEST_ADDRESS)
     except (OSError, ValueError) as problem:
         why = getattr(problem, "strerror", None) or "it is no text"
-        raise NetError(f"the address cannot be read from {named}: {why}") from None
+        raise NetError(f"the {what} cannot be read from {named}: {why}") from None

@@ -9,18 +9,24 @@ vat that asked, so a replay needs neither the clock nor the file.
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 
 from swingset.host.base.requests import write
 from swingset.host.controls.device_access import NET
-from swingset.host.wires.asking import NetError, address, check_share
+from swingset.host.wires.asking import NetError, address, check_share, text_of
+from swingset.host.wires.keys import verify
 from swingset.host.wires.linked import Linked
+from swingset.host.wires.moving import UNPROVED, refused
 from swingset.host.wires.shares import Share
 from swingset.model.capdata import Ref
 from swingset.model.foreign import shown
 from swingset.model.refs import is_kref
 from swingset.model.visible import one_line
-from swingset.net import locators
+from swingset.net import cards, locators
+from swingset.net.cards import Grant
+from swingset.net.keys import named_by
+from swingset.net.locators import Locator, Sturdyref
 
 _SHORTEST = 12
 """How many digits of a digest name it at least."""
@@ -65,27 +71,107 @@ class Giving(Linked):
             True
         """
         with self._opened.lock:
-            length = check_share(label, seconds, once, transport, swissnum)
-            self._line.check()
-            wires = self._line.wires
-            if wires is None or not wires.here:
-                raise NetError("nobody could reach what you share: have this world listen first")
-            location = wires.here.get(transport or next(iter(wires.here)))
-            if location is None:
-                known = ", ".join(wires.here)
-                words = f"this world does not listen by {one_line(transport or '', 60)}, but by {known}"
-                raise NetError(f"{words}: have it listen, or share by another")
-            ref = target if isinstance(target, Ref) else Ref(str(target), "remote")
-            if not is_kref(ref.kref) or self._kernel.store.objects.get(ref.kref) is None:
-                raise NetError(
-                    f"what is shared is an object of this world, and {one_line(ref.kref, 40)} is none"
-                )
-            root, now = self._root(), time.time()
-            expires = None if length is None else now + length
-            swissnum, share = self._line.secrets().give_out(label, now, expires, once, swissnum)
-            self._kernel.queue_one_way(root, write(["share", [share.digest, ref]]))
-            self._opened.keep("shared an object")
+            location, swissnum = self._share(target, label, seconds, once, transport, swissnum, None)
             return locators.sturdyref_uri(location, swissnum)
+
+    def _share(
+        self,
+        target: Ref | str,
+        label: str,
+        seconds: float | None,
+        once: bool,
+        transport: str | None,
+        swissnum: bytes | None,
+        to: str | None,
+    ) -> tuple[Locator, bytes]:
+        length = check_share(label, seconds, once, transport, swissnum)
+        self._line.check()
+        wires = self._line.wires
+        if wires is None or not wires.here:
+            raise NetError("nobody could reach what you share: have this world listen first")
+        usable = {name: each for name, each in wires.here.items() if to is None or name not in UNPROVED}
+        location = usable.get(transport or next(iter(usable), ""))
+        if location is None:
+            known = ", ".join(wires.here)
+            words = f"this world does not listen by {one_line(transport or '', 60)}, but by {known}"
+            raise NetError(f"{words}: have it listen, or share by another")
+        ref = target if isinstance(target, Ref) else Ref(str(target), "remote")
+        if not is_kref(ref.kref) or self._kernel.store.objects.get(ref.kref) is None:
+            raise NetError(f"what is shared is an object of this world, and {one_line(ref.kref, 40)} is none")
+        root, now = self._root(), time.time()
+        expires = None if length is None else now + length
+        swissnum, share = self._line.secrets().give_out(label, now, expires, once, swissnum, to)
+        self._kernel.queue_one_way(root, write(["share", [share.digest, ref]]))
+        self._opened.keep("shared an object")
+        return location, swissnum
+
+    def grant(
+        self,
+        card: str | os.PathLike[str],
+        target: Ref | str,
+        *,
+        label: str = "",
+        seconds: float | None = None,
+        once: bool = False,
+        transport: str | None = None,
+    ) -> str:
+        """Give an object to the world whose card this is, and to no other.
+
+        The string that is returned is no secret: it opens the object for the holder of that key only, who has
+        to prove it. So it may go by any way, and be seen by anybody.
+
+        Args:
+            card: the card of the other world, from `card`; or a file with it, as a path object.
+            target: the object, a `Ref` or its kref.
+            label: what `shared` calls it.
+            seconds: after how many seconds it opens nothing any more; None for never.
+            once: whether it can be used only once.
+            transport: the netlayer by which it is to be fetched; None for the first that this world uses.
+        Returns:
+            The grant, for `accept` in the other world.
+        Raises:
+            NetError: for a card that is none, and whatever `share` refuses.
+        Example:
+            >>> location = world.net.listen("in-process")
+            >>> try:
+            ...     world.net.grant("ocapn-card:", world.vats.root("bank"))
+            ... except swingset.NetError as problem:
+            ...     print(problem)
+            this is no card: there are no bytes
+        """
+        with self._opened.lock:
+            text = text_of(card, "card")
+            said = refused(lambda: cards.read_card(text, verify), "card")
+            last = next((each for each in said if each.where is not None), said[0])
+            key = last.successor or last.key
+            if self._line.secrets().is_mine(key):
+                raise NetError("this is the card of this world itself: a grant is for another")
+            to = named_by(key)
+            location, swissnum = self._share(target, label, seconds, once, transport, None, to)
+            return Grant(location, swissnum, key).signed(self._line.secrets().sign)
+
+    def accept(self, grant: str | os.PathLike[str]) -> str:
+        """Ask for what was granted to this world; it comes in a later run, as with `fetch`.
+
+        Args:
+            grant: the grant, from `grant` in another world; or a file with it, as a path object.
+        Returns:
+            The kref of a promise for the object, which the host holds until `Controller.release`.
+        Raises:
+            NetError: for a grant that is none, is not signed by its giver, or is for another world.
+        Example:
+            >>> try:
+            ...     world.net.accept("ocapn-grant:AAAA")
+            ... except swingset.NetError as problem:
+            ...     print(str(problem).partition(":")[0])
+            this is no grant
+        """
+        with self._opened.lock:
+            text = text_of(grant, "grant")
+            found = refused(lambda: cards.read_grant(text, verify), "grant")
+            if not self._line.secrets().is_mine(found.receiver):
+                raise NetError("this grant is for another world, and opens nothing here")
+            return self._ask_for(Sturdyref(found.giver, found.swissnum))
 
     def unshare(self, what: str, *, cut: bool = False) -> Share:
         """Take back what was given out: its string opens nothing any more, not even if the world goes back.

@@ -8,7 +8,10 @@ from swingset.host.base.opened import Opened
 from swingset.host.base.requests import write
 from swingset.host.controls.device_access import NET, DeviceAccess
 from swingset.host.controls.own_devices import OwnDevices
+from swingset.host.wires.asking import NetError
 from swingset.host.wires.wire_line import Line
+from swingset.net import locators
+from swingset.net.locators import Sturdyref
 
 
 class Linked:
@@ -31,26 +34,16 @@ class Linked:
         self._kernel.queue_one_way(self._root(), write([method, args]))
         self._opened.keep(note)
 
-
-class Tables:
-    """The store of the service vat, to be read."""
-
-    def __init__(self, opened: Opened) -> None:
-        self._store = opened.kernel.store.vatstore
-        self._vat = opened.kernel.vat(NET).id
-
-    def get(self, key: str) -> str | None:
-        """The value at a key."""
-        return self._store.get(self._vat, key)
-
-    def next_key(self, prior: str) -> str | None:
-        """The first key after `prior`."""
-        return self._store.next_key(self._vat, prior)
-
-    def set(self, key: str, value: str) -> None:
-        """Nothing is written by looking."""
-        raise NotImplementedError
-
-    def delete(self, key: str) -> None:
-        """Nothing is written by looking."""
-        raise NotImplementedError
+    def _ask_for(self, wanted: Sturdyref) -> str:
+        """Ask for an object of another world; returns the kref of a promise, which the host holds."""
+        root, secrets = self._root(), self._line.secrets()
+        if wanted.locator.designator == secrets.designator:
+            raise NetError(
+                "this string is for an object of this world itself, which needs no fetching: "
+                "another world fetches it"
+            )
+        handle = secrets.keep(wanted.swissnum)
+        said = ["fetch", [locators.uri(wanted.locator), handle, len(wanted.swissnum)]]
+        kref = self._kernel.queue_message(root, write(said))
+        self._opened.keep("asked for an object of another world")
+        return kref

@@ -11,10 +11,11 @@ import os
 import time
 from collections.abc import Callable
 
-from swingset.host.base.requests import Requests, write
+from swingset.host.base.requests import Requests
 from swingset.host.base.running import Running
 from swingset.host.wires.asking import NetError, address, check_listen
 from swingset.host.wires.giving import Giving
+from swingset.host.wires.moving import Moving
 from swingset.host.wires.peering import Peering
 from swingset.model.capdata import Ref
 from swingset.model.visible import one_line
@@ -25,7 +26,7 @@ SLICE = 0.05
 """For how many seconds `pump` runs the world by default."""
 
 
-class Networking(Giving, Peering):
+class Networking(Giving, Peering, Moving):
     """What a host does to let its world and others speak to each other, as `controller.net`.
 
     Source:
@@ -64,21 +65,51 @@ class Networking(Giving, Peering):
         """
         with self._opened.lock:
             check_listen(transport, options)
-            self._root()
-            wires = self._line.begin()
-            if transport in self._listens and wires.listening:
-                if {**self._listens[transport], **options} != self._listens[transport]:
-                    words = f"this world listens by {transport} already, with other options"
-                    raise NetError(f"{words}: `close` ends that, and then it can listen anew")
-                return locators.uri(wires.here[transport])
-            if transport == "unix" and "path" not in options:
-                options["path"] = self._beside()
-            try:
-                location = locators.uri(wires.listen(transport, options))
-            except (NetlayerError, OSError, TimeoutError, ValueError) as problem:
-                raise NetError(f"this world cannot listen by {one_line(transport, 60)}: {problem}") from None
-            self._listens[transport] = options
-            return location
+            return self._listen(transport, options)
+
+    def _listen(self, transport: str, options: dict[str, str]) -> str:
+        self._root()
+        wires = self._line.begin()
+        if transport in self._listens and wires.listening:
+            if {**self._listens[transport], **options} != self._listens[transport]:
+                words = f"this world listens by {transport} already, with other options"
+                raise NetError(f"{words}: `close` ends that, and then it can listen anew")
+            return locators.uri(wires.here[transport])
+        if transport == "unix" and "path" not in options:
+            options["path"] = self._beside()
+        try:
+            here = wires.listen(transport, options)
+        except (NetlayerError, OSError, TimeoutError, ValueError) as problem:
+            raise NetError(f"this world cannot listen by {one_line(transport, 60)}: {problem}") from None
+        self._listens[transport] = options
+        self._introduce(here)
+        return locators.uri(here)
+
+    def rotate(self) -> str:
+        """Have a new key. The old one says by which it is succeeded, and is forgotten; sessions end.
+
+        What was shared stays shared, by the strings that are out. Worlds that are told, by a session or by
+        the card that is returned, follow to the new key, and refuse the old one from then on.
+
+        Returns:
+            The card of this world, with the succession.
+        Raises:
+            NetError: if this world listens by no netlayer that proves who is there.
+            KernelError: if it has had too many keys, or the file of secrets cannot be written.
+        Example:
+            >>> location = world.net.listen("in-process")
+            >>> card = world.net.rotate()
+            >>> world.net.listen("in-process") == location
+            False
+        """
+        with self._opened.lock:
+            self.card()  # raises where nobody could learn of it
+            listens = dict(self._listens)
+            self.close()
+            self._line.secrets().rotate()
+            for transport, options in listens.items():
+                self._listen(transport, options)
+            return self.card()
 
     def transports(self) -> list[str]:
         """By which netlayers this world listens now.
@@ -114,19 +145,8 @@ class Networking(Giving, Peering):
             >>> type(world.resolution(kref)).__name__
             'Disconnected'
         """
-        found = address(source)
         with self._opened.lock:
-            root, secrets = self._root(), self._line.secrets()
-            if found.locator.designator == secrets.designator:
-                raise NetError(
-                    "this string is for an object of this world itself, which needs no fetching: "
-                    "another world fetches it"
-                )
-            handle = secrets.keep(found.swissnum)
-            said = ["fetch", [locators.uri(found.locator), handle, len(found.swissnum)]]
-            kref = self._kernel.queue_message(root, write(said))
-            self._opened.keep("asked for an object of another world")
-            return kref
+            return self._ask_for(address(source))
 
     # While the world runs
 
@@ -225,3 +245,4 @@ class Networking(Giving, Peering):
         """
         self._listens.clear()
         self._line.close()
+        self._line.renew()

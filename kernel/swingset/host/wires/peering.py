@@ -11,8 +11,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from swingset.host.wires.asking import NetError, check_text, location
-from swingset.host.wires.linked import Linked, Tables
+from swingset.host.wires.linked import Linked
 from swingset.host.wires.petnames import check_petname
+from swingset.host.wires.tables import looking
 from swingset.model.visible import one_line
 from swingset.net.hub import Hub
 
@@ -81,7 +82,7 @@ class Peering(Linked):
 
     def _hub(self) -> Hub:
         """The tables of the service vat, to look at."""
-        return Hub(Tables(self._opened), _Nowhere(), _Nowhere())
+        return looking(self._opened)
 
     def name(self, peer: Peer | str, petname: str | None) -> None:
         """Give another world a petname, by which this world's user knows it.
@@ -101,10 +102,13 @@ class Peering(Linked):
             {'mum': 'abcdefghijklmnop'}
         """
         with self._opened.lock:
-            designator = self.designator_of(peer)
+            designator = self._newest_of(peer)
             if petname is not None:
                 check_petname(petname, self.names(), designator)
             self._root()
+            for old in [each for each in self._line.petnames().values() if each != designator]:
+                if self._line.newest(old) == designator:
+                    self._line.call(old, None)
             self._line.call(designator, petname)
             self._opened.keep("gave another world a petname")
 
@@ -116,7 +120,15 @@ class Peering(Linked):
             {}
         """
         with self._opened.lock:
-            return self._line.petnames()
+            kept, found = self._line.petnames(), {}
+            for name, designator in kept.items():
+                newest = self._line.newest(designator)
+                if newest == designator or newest not in kept.values():
+                    found[name] = newest
+            return found
+
+    def _newest_of(self, peer: Peer | str) -> str:
+        return self._line.newest(self.designator_of(peer))
 
     def designator_of(self, peer: Peer | str) -> str:
         """The designator of a world: its key, as a text.
@@ -168,10 +180,3 @@ def _peer(row: Mapping[str, Any], petnames: Mapping[str, str]) -> Peer:
     called = petnames.get(location(row["peer"]).designator, "") if row["peer"] else ""
     said = {field.name: row[field.name] for field in fields(Peer) if field.name in row}
     return Peer(**said, name=called)
-
-
-class _Nowhere:
-    """The kernel and the device of a hub that is only looked at."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise NotImplementedError(name)

@@ -45,6 +45,7 @@ class Share:
         uses: how often it has opened what it is for.
         last_use: when it did last, or None.
         last_user: the peer that used it last, or None; an empty text if it is not proved who it was.
+        to: the designator of the only world that it opens for, or None.
         users: who has used it, each with how often and when; of more than a hundred, those that did last.
     """
 
@@ -57,6 +58,7 @@ class Share:
     uses: int = 0
     last_use: float | None = None
     last_user: str | None = None
+    to: str | None = None
     users: list[Use] = field(default_factory=list)
 
     def state(self, now: float) -> str:
@@ -110,6 +112,7 @@ def share_from(said: Any) -> Share:
         and type(share.once) is type(share.revoked) is bool
         and type(share.uses) is int
         and isinstance(share.last_user, (str, type(None)))
+        and isinstance(share.to, (str, type(None)))
         and len(users) <= MOST_USERS
         and all(map(_is_use, users))
     ):

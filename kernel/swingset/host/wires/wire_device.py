@@ -25,13 +25,22 @@ CALLED = "name."
 
 
 class WireDevice(Device):
-    """Serves the device of kind `wire`. `peer_of` has the peer of a connection, for people."""
+    """Serves the device of kind `wire`.
+
+    `peer_of` has the proved peer of a connection, `newest` the designator that has succeeded one.
+    """
 
     kind: ClassVar[str] = NAME
 
-    def __init__(self, secrets: Callable[[], Secrets], peer_of: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        secrets: Callable[[], Secrets],
+        peer_of: Callable[[str], str],
+        newest: Callable[[str], str] = str,
+    ) -> None:
         self._secrets = secrets
         self._peer_of = peer_of
+        self._newest = newest
         self._keys: dict[str, Key] = {}
         self.wrote = False
         """Whether something may be there to send."""
@@ -88,7 +97,7 @@ class WireDevice(Device):
 
     def may_fetch(self, call: DeviceCall, digest: str, connection: str) -> bool:  # noqa: ARG002
         """Whether what is shared under a digest may be fetched now; counts it."""
-        return self._secrets().may_fetch(digest, self._peer_of(connection), time.time())
+        return self._secrets().may_fetch(digest, self._peer_of(connection), time.time(), self._newest)
 
     def _write(self, call: DeviceCall, *said: Any) -> None:
         number = call.state.get("written", 0) + 1

@@ -24,6 +24,7 @@ from swingset.host.base.starting import service_counter
 from swingset.host.controls.device_access import NET
 from swingset.host.controls.own_devices import DeviceCall, DeviceState, OwnDevices
 from swingset.host.wires.asking import NetError
+from swingset.host.wires.tables import looking
 from swingset.host.wires.wire_device import CALLED, NAME, OUT, WireDevice
 from swingset.host.wires.wire_inbox import Inbox
 from swingset.host.wires.wire_io import Wires
@@ -102,7 +103,7 @@ class Line:
         """Have the device, and a life of the wire."""
         if self._wires is None:
             self._wires = Wires(self.secrets, self.inbox, refused=self._refused)
-            self._device = WireDevice(self.secrets, self._wires.peer_of)
+            self._device = WireDevice(self.secrets, self._wires.peer_of, self.newest)
             self._opened.committing.append(self._keep)
             self._opened.committed.append(self._flush)
             self._opened.moved.append(self._move)
@@ -257,6 +258,16 @@ class Line:
             if _number(key) > self._sent:
                 self._sent = _number(key)
                 self._send(wires, said)
+
+    def newest(self, designator: str) -> str:
+        """The designator of the key that has succeeded a key in the end, as the service vat knows it."""
+        return looking(self._opened).newest(designator) if self.has_vat() else designator
+
+    def renew(self) -> None:
+        """Begin another life of the wire before anything else is done: all connections were closed."""
+        self._stale = True
+        if self._wires is not None:
+            self._wires.here.clear()
 
     def _state(self) -> DeviceState:
         return DeviceCall(self._kernel, self._kernel.devices.context(NAME)).state

@@ -21,6 +21,8 @@ import secrets
 import stat
 import tempfile
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -30,8 +32,11 @@ from swingset.host.wires.shares import Share, share_from
 from swingset.host.wires.wire_scrub import sturdyrefs
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.visible import one_line
+from swingset.net import syrup
+from swingset.net.cards import MOST_STATEMENTS, Statement, read_statements
+from swingset.net.keys import named_by
+from swingset.net.locators import Locator
 from swingset.net.values import Malformed
-from swingset.netlayers.streams import designator_of
 
 SUFFIX = ".secrets"
 MOST_STURDYREFS = 200
@@ -52,6 +57,13 @@ class Secrets:
     key: Key
     shares: dict[str, Share] = field(default_factory=dict)
     foreign: dict[str, bytes] = field(default_factory=dict)
+    salt: bytes = field(default_factory=lambda: secrets.token_bytes(SIZE))
+    number: int = 0
+    """The highest number of a statement of this world's cards."""
+
+    past: list[bytes] = field(default_factory=list)
+    """The signed statements by which its keys have succeeded each other, the newest first."""
+
     changed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -102,7 +114,12 @@ class Secrets:
             raise ValueError
         shares = [share_from(each) for each in said["shares"]]
         foreign = {str(handle): base64.b64decode(text) for handle, text in said["foreign"].items()}
-        return cls(path, Key(secret), {each.digest: each for each in shares}, foreign)
+        salt = base64.b64decode(said["salt"]) if "salt" in said else secret
+        past = [base64.b64decode(each) for each in said.get("past", [])]
+        number = said.get("number", 0)
+        if type(number) is not int or not 0 <= number < _FARTHEST or not all(map(_is_statement, past)):
+            raise ValueError
+        return cls(path, Key(secret), {each.digest: each for each in shares}, foreign, salt, number, past)
 
     def save_changes(self) -> None:
         """Write the file if something was kept or used since it was written."""
@@ -119,6 +136,9 @@ class Secrets:
         said = {
             "version": _VERSION,
             "key": base64.b64encode(self.key.secret()).decode(),
+            "salt": base64.b64encode(self.salt).decode(),
+            "number": self.number,
+            "past": [base64.b64encode(each).decode() for each in self.past],
             "shares": [asdict(share) for share in self.shares.values()],
             "foreign": {name: base64.b64encode(data).decode() for name, data in foreign.items()},
         }
@@ -147,7 +167,7 @@ class Secrets:
     @property
     def designator(self) -> str:
         """The world's designator."""
-        return designator_of(self.key.public)
+        return named_by(self.key.public)
 
     @property
     def public(self) -> bytes:
@@ -166,24 +186,66 @@ class Secrets:
         """32 bytes that nobody can guess."""
         return secrets.token_bytes(SIZE)
 
+    # Cards.
+
+    def next_number(self) -> int:
+        """The number of the next statement; it is kept before it is used."""
+        self.number = max(self.number + 1, int(time.time()))
+        self.save()
+        return self.number
+
+    def says(self, where: Locator) -> bytes:
+        """A signed statement of where this world is reached."""
+        return Statement(self.public, self.next_number(), where).signed(self.sign)
+
+    def rotate(self) -> None:
+        """Have a new key; the old one says so, and is forgotten. Raises `KernelError` for one too many."""
+        if len(self.past) >= MOST_STATEMENTS - 1:
+            raise KernelError(f"a world has at most {MOST_STATEMENTS} keys, one after the other")
+        new = Key()
+        said = Statement(self.public, self.next_number(), None, new.public)
+        self.past.insert(0, said.signed(self.sign, new.sign))
+        self.key = new
+        self.save()
+
+    def is_mine(self, public: bytes) -> bool:
+        """Whether a key is this world's, or was."""
+        kept = read_statements(syrup.write(self.past), verify) if self.past else []
+        return public == self.public or any(public == each.key for each in kept)
+
     # Swissnums.
 
     def give_out(
-        self, label: str, now: float, expires: float | None, once: bool, swissnum: bytes | None = None
+        self,
+        label: str,
+        now: float,
+        expires: float | None,
+        once: bool,
+        swissnum: bytes | None = None,
+        to: str | None = None,
     ) -> tuple[bytes, Share]:
         """A new swissnum, and what is kept of it; raises `KernelError` for one of another length."""
         swissnum = self.random() if swissnum is None else swissnum
         if len(swissnum) != SIZE:
             raise KernelError(f"a swissnum has {SIZE} bytes, not {len(swissnum)}")
-        share = Share(hashlib.sha256(swissnum).hexdigest(), label, now, expires, once)
+        share = Share(hashlib.sha256(swissnum).hexdigest(), label, now, expires, once, to=to)
         self.shares[share.digest] = share
         self.save()
         return swissnum, share
 
-    def may_fetch(self, digest: str, peer: str, now: float) -> bool:
-        """Whether a digest opens something; counts the use if it does."""
+    def may_fetch(self, digest: str, peer: str, now: float, newest: Callable[[str], str] = str) -> bool:
+        """Whether a digest opens something; counts the use if it does.
+
+        Args:
+            digest: what was asked for.
+            peer: who asks, as far as it is proved; else an empty text.
+            now: the time.
+            newest: the designator of the key that has succeeded a key in the end.
+        """
         share = self.shares.get(digest)
         if share is None or share.state(now) != "open":
+            return False
+        if share.to is not None and newest(share.to) != peer.rpartition(".")[0]:
             return False
         share.count(peer, now)
         self.changed = True
@@ -204,7 +266,7 @@ class Secrets:
         return handle if len(mark) >= _LEAST and handle in self.foreign else self.keep(mark)
 
     def _mark(self, secret: bytes, size: int) -> bytes:
-        return hashlib.shake_256(b"handle" + self.key.secret() + secret).digest(size)
+        return hashlib.shake_256(b"handle" + self.salt + secret).digest(size)
 
     def scrubbed(self, data: bytes) -> bytes:
         """A message that came in, without the swissnums that it has.
@@ -244,6 +306,14 @@ _LEAST = 16
 
 
 _LARGEST = 64 << 20
+_FARTHEST = 2**53
+
+
+def _is_statement(data: bytes) -> bool:
+    try:
+        return len(read_statements(syrup.write([data]), verify)) == 1
+    except Malformed:
+        return False
 
 
 def _handle(mark: bytes) -> str:

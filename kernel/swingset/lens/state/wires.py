@@ -31,6 +31,7 @@ _LONGEST_DIGEST = 600
 _NAMES = "own.name."
 _REMOTE = "o+d10/"
 _SHORT = 12
+_MOST_KEYS = 32
 
 
 class Wire:
@@ -78,6 +79,10 @@ class Wire:
                 return "an object is shared with other worlds"
             case "unshare":
                 return "an object is shared no more"
+            case "moved":
+                return "a card, which says where another world has moved to"
+            case "introduce":
+                return "the card of this world, for its peers"
             case "fetch":
                 return "a question for an object of another world"
         return None
@@ -113,7 +118,7 @@ class Wire:
         return f"object of {peer}", how
 
     def _row(self, key: str) -> dict[str, Any] | None:
-        kept = self._store.vatstore.get(self.vat, f"net.{key}") if self.vat and len(key) < 200 else None
+        kept = self._store.vatstore.get(self.vat, f"net.{key}") if self.vat and len(key) < 400 else None
         return read_object(kept, longest=_LONGEST_ROW)
 
     def _peer(self, connection: str) -> str:
@@ -130,11 +135,24 @@ class Wire:
 
     def petname(self, designator: str) -> str | None:
         """What the user calls the world of a designator; None for nothing."""
-        if self._device is None or len(designator) > _LONGEST_ROW:
-            return None
-        kept = self._store.devices.load(self._device, f"{_NAMES}{designator}")
-        found = None if kept is None else _text(kept)
-        return one_line(found, 60) if found else None
+        return self._petnames.get(designator)
+
+    @cached_property
+    def _petnames(self) -> dict[str, str]:
+        """The petnames by designator; that of a key is its successor's too, unless that has one."""
+        found: dict[str, str] = {}
+        for key in () if self._device is None else self._store.devices.keys(self._device, _NAMES):
+            kept = self._store.devices.load(self._device or "", key)
+            if name := None if kept is None else _text(kept):
+                found[key.removeprefix(_NAMES)] = one_line(name, 60)
+        for designator, name in list(found.items()):
+            for _ in range(_MOST_KEYS):
+                following = (self._row(f"m.{designator}") or {}).get("next")
+                if not isinstance(following, str):
+                    break
+                designator = following
+            found.setdefault(designator, name)
+        return found
 
     @cached_property
     def _device(self) -> str | None:
