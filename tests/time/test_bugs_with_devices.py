@@ -13,8 +13,9 @@ import pytest
 import swingset
 from swingset.core.verbs import VERBS
 from swingset.guest.passing.remotables import Presence
-from swingset.time.bugs.inputs import _Gathering
-from swingset.vat import remotable
+from swingset.time.bugs.acting import Player
+from swingset.time.bugs.inputs import _Gathering, inputs_until
+from swingset.vat import E, remotable
 from tests.conftest import MakeStage
 from tests.staging import Stage
 from tests.time.test_bug_to_test import run_pytest
@@ -55,6 +56,9 @@ class Clerk:
         await E(listener).lend(self)
         self.baggage["got"] = 5
 
+    def refill_wanted(self, meter, computrons: int):
+        self.baggage["wanted"] = True
+
     def dig(self, depth: int):
         return sum(range(depth))
 
@@ -66,7 +70,7 @@ def build_root_object(baggage):
 """
 
 FLAT = """
-from swingset.vat import remotable
+from swingset.vat import E, remotable
 
 def build_root_object(parameters):
     @remotable
@@ -193,6 +197,27 @@ def _own_device(stage: Stage, clerk: Any) -> None:
     stage.session.settle()
 
 
+def _market(stage: Stage, clerk: Any) -> None:
+    """A message whose bid pays for less than its delivery wants."""
+    market = stage.controller.market
+    market.open(price="second", base=100)
+    market.open_account("ann", 5)
+    market.credit("ann", 10**12)
+    market.send("clerk", "dig", [10**6], account="ann", base=5, slope="1/2", cap=9, allowance=5_000_000)
+    stage.controller.run()
+
+
+def _keeper(stage: Stage, clerk: Any) -> None:
+    """A meter below another, whose keeper is called when the delivery needs more."""
+    world = stage.controller
+    meter = world.meters.create(10**7, superior=world.meters.create(10**9))
+    stage.define("keeper", CLERK)
+    world.meters.set_keeper(meter, world.vats.root("keeper"))
+    world.vats.change_options("clerk", {"meter": meter})
+    stage.send(clerk, "dig", 10**6)
+    stage.session.settle()
+
+
 @dataclass(frozen=True)
 class Case:
     """What is played, what is wrong after it, what the test has to call, and what mends it."""
@@ -224,6 +249,20 @@ CASES = {
     ),
     "meter": Case(
         *(_meter, 'outcome == "parked"', ("meters.create(10000000, 0)", "vats.change_options('clerk'")),
+        ("return sum(range(depth))", "return 0"),
+        "wasm",
+    ),
+    "market": Case(
+        *(
+            _market,
+            'outcome == "refused"',
+            ("market.credit('ann', ", "cap=9, slope='1/2')"),
+        ),
+        ("return sum(range(depth))", "return 0"),
+        "wasm",
+    ),
+    "keeper": Case(
+        *(_keeper, "keeper.wanted", ("meters.set_keeper(", "meters.create(10000000, 0, result_")),
         ("return sum(range(depth))", "return 0"),
         "wasm",
     ),
@@ -266,6 +305,35 @@ def test_each_is_red_with_the_bug_and_green_with_the_mended_code(
         (tmp_path / f"test_mended_{name}.py").write_text(mended)
     green = {f"mended_{name}": "PASSED" for name in CASES}
     assert run_pytest(tmp_path) == dict.fromkeys(CASES, "FAILED") | green
+
+
+def test_all_that_a_host_asks_of_a_market_is_played_again(local: Stage) -> None:
+    """Accounts, facets, bids of hosts and sessions, and higher ones make the same market elsewhere."""
+    world, market = local.controller, local.controller.market
+    clerk = local.define("clerk", CLERK)
+    market.open(base=100, reserve=1)
+    for name in ("ann", None):
+        market.open_account(name, 10**9)
+    market.credit("ann", 7)
+    local.ask(clerk, "inbound", local.session.devices.market("account", "ann"))
+    local.ask(clerk, "inbound", local.session.devices.market())
+    low = market.send("clerk", "noise", account="ann", base=2, slope=0, cap=4, allowance=100)
+    high = market.send_to_object(world.vats.root("clerk"), "noise", account="a2", base=3, cap=4, allowance=9)
+    market.raise_bid(low or "", base=4, cap=50)
+    world.run()
+    ann = local.session.devices.market("account", "ann")
+    answer = E.bid(ann, base=6, cap=8, allowance=10)(clerk).noise()
+    assert local.session.wait(answer) is None
+    assert world.status(high or "") == "fulfilled"
+    found = inputs_until(world, world.crank)
+    assert found.left_out == ()
+    with swingset.open_world(worker="local") as again:
+        player = Player(again)
+        for act in found.acts:
+            player.play(act)
+        again.run()
+        assert again.market.accounts() == market.accounts()
+        assert again.market.totals().sink == market.totals().sink > 0
 
 
 def _bad(stage: Stage) -> int:

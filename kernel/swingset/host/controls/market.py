@@ -288,11 +288,46 @@ class Market:
             >>> world.market.account("ann").held
             100000000
         """
+        with self._opened.lock:
+            return self.send_to_object(self._kernel.root_of(vat), method, args, kwargs, policy=policy, **bid)
+
+    def send_to_object(
+        self,
+        kref: str,
+        method: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        policy: ResultPolicy = "ignore",
+        **bid: Any,
+    ) -> str | None:
+        """Send a message with a bid to an object, or to a promise for one, as `send` does.
+
+        Args:
+            kref: the kernel's name for the target, such as the `kref` of a `Ref`.
+            method: the name of the method.
+            args: as in `queue_to_object`.
+            kwargs: keyword arguments.
+            policy: what to do with the outcome, as in `queue_to_root`.
+            bid: as in `send`.
+        Returns:
+            The promise for its result; None with the policy `none`.
+        Raises:
+            KernelError: for a target that nothing holds any more, for a bid that is wrong, and if its account
+                cannot hold the cap for the allowance.
+        Example:
+            >>> opened = world.market.open()
+            >>> account = world.market.open_account("ann", 10**9)
+            >>> purse = world.queue_to_root("bank", "open_purse", ["alice"])
+            >>> paid = world.market.send_to_object(purse, "deposit", [10], account="ann", base=5, cap=10)
+            >>> report = world.run()
+            >>> world.resolution(paid)
+            10
+        """
         checked_policy(policy)
         with self._opened.lock:
-            root = self._kernel.root_of(vat)
-            data = self._requests.call(root, method, args, kwargs)
-            return trading.offer(self._kernel, root, data, bid, policy=policy)
+            data = self._requests.call(kref, method, args, kwargs)
+            return trading.offer(self._kernel, kref, data, bid, policy=policy)
 
     def raise_bid(self, position: int | str, **bid: Any) -> None:
         """Raise the bid of a waiting message, and commit.

@@ -15,14 +15,20 @@ from swingset.host.base.engines import WorkerKind
 from swingset.host.sessions.session import Session
 from swingset.host.worlds.controller import Controller
 from swingset.model.capdata import CapData, Ref
-from swingset.time.bugs.acts import Act, Called, Made, Origin, Replies, Step, recorded_answers
+from swingset.time.bugs.acts import Act, Called, KrefOf, Made, Origin, Replies, Step, recorded_answers
 from swingset.time.bugs.recorded_code import recorded_device, recorded_object
 
 ASKS: Mapping[str, Callable[[Controller], Callable[..., Any]]] = {
     "meters.create": lambda world: world.meters.create,
     "meters.refill": lambda world: world.meters.refill,
+    "meters.set_keeper": lambda world: world.meters.set_keeper,
     "meters.set_threshold": lambda world: world.meters.set_threshold,
     "meters.forget": lambda world: world.meters.forget,
+    "market.open": lambda world: world.market.open,
+    "market.open_account": lambda world: world.market.open_account,
+    "market.credit": lambda world: world.market.credit,
+    "market.facet": lambda world: world.market.facet,
+    "market.raise_bid": lambda world: world.market.raise_bid,
     "vats.change_options": lambda world: world.vats.change_options,
     "vats.drop_parked": lambda world: world.vats.drop_parked,
     "options.change": lambda world: world.options.change,
@@ -100,11 +106,14 @@ class Player:
         assert act.target is not None
         args = [self._value(arg) for arg in act.args]
         kwargs = {name: self._value(value) for name, value in act.kwargs.items()}
+        world, market, bid = self.world, self.world.market, dict(act.bid or {})
         if act.target.vat:
-            result = self.world.queue_to_root(act.target.vat, act.method, args, kwargs)
+            to_root: Callable[..., str | None] = market.send if bid else world.queue_to_root
+            result = to_root(act.target.vat, act.method, args, kwargs, **bid)
         else:
             target = self._kref(replace(act.target, promise=not act.target.path))
-            result = self.world.queue_to_object(target, act.method, args, kwargs)
+            to_object: Callable[..., str | None] = market.send_to_object if bid else world.queue_to_object
+            result = to_object(target, act.method, args, kwargs, **bid)
         self._results[act.number] = result
 
     def _value(self, value: Any) -> Any:
@@ -112,6 +121,8 @@ class Player:
             return Ref(self._kref(value))
         if type(value) is Made:
             return self._result(value.act)
+        if type(value) is KrefOf:
+            return self._kref(value.origin)
         if type(value) is Replies:
             return recorded_answers(value.answers)
         if type(value) is Called:

@@ -46,6 +46,12 @@ class Made:
     act: int
 
 
+class KrefOf(NamedTuple):
+    """The kref of what comes from an origin, as a text, for a call that wants no `Ref`."""
+
+    origin: Origin
+
+
 class Replies(NamedTuple):
     """The answers of a host function: by the body of its arguments, the bodies of its answers in order."""
 
@@ -70,7 +76,7 @@ class Act:
     """One input. `number` is its place among all of them; arguments have an `Origin` for each reference.
 
     `slots` are the references that `parameters` mention. `method` is that of a message,
-    or of the world, such as `meters.create`.
+    or of the world, such as `meters.create`. `bid` is what a message bids for its turn in a market.
     """
 
     number: int
@@ -85,6 +91,7 @@ class Act:
     method: str = ""
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    bid: Mapping[str, Any] | None = None
 
     def origins(self) -> Iterator[Origin]:
         """The origins of all references that it mentions."""
@@ -92,6 +99,7 @@ class Act:
             yield self.target
         for value in (*self.slots, *self.args, *self.kwargs.values()):
             yield from (found for _path, found in places(value, Origin))
+            yield from (found.origin for _path, found in places(value, KrefOf))
 
     def needs(self) -> Iterator[int]:
         """The acts whose results it mentions."""

@@ -6,9 +6,10 @@ if there is one that another world can make too. A few requests only follow from
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from swingset.core.accounts import MARKET
 from swingset.devices.bundles import module_hash
 from swingset.host.controls.device_access import DEFAULTS
 from swingset.host.controls.devices import DEVICE_KINDS
@@ -17,7 +18,8 @@ from swingset.lens.present.tables import Lens
 from swingset.model.capdata import CapData, MalformedCapData
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.visible import one_line
-from swingset.time.bugs.acts import Act, Called, Made, Replies, Unwritable
+from swingset.time.bugs.acts import Act, Called, KrefOf, Made, Origin, Replies, Unwritable
+from swingset.time.bugs.asking_market import OF_BIDS, AskedOfMarket
 from swingset.time.deliveries.past import rows_of
 from swingset.time.replaying.script import call_as_json
 from swingset.world.records import CrankRecord, Record, RequestRecord
@@ -59,6 +61,7 @@ class Asked:
         self._own: dict[str, list[dict[str, Any]]] = {}  # calls of the program's devices, by their ids
         self._nodes: dict[str, str] = {}  # the ids of devices by their nodes
         self._failed: dict[str, int] = {}
+        self.market = AskedOfMarket()
         self._outside: dict[str, int] = {}
 
     def learn(self, record: Record) -> None:
@@ -84,15 +87,30 @@ class Asked:
         elif record.verb == "syscall":
             self._learn_call(record)
 
-    def acts(self, record: RequestRecord) -> Iterator[tuple[Act, str | None]]:
-        """The acts that a request was, each with the kref that it returned. Raises `Unwritable`."""
+    def acts(
+        self, record: RequestRecord, target: Callable[[str], Origin]
+    ) -> Iterator[tuple[Act, str | None]]:
+        """The acts that a request was, each with the kref that it returned. Raises `Unwritable`.
+
+        `target` finds where a kref comes from.
+        """
         given, verb = record.arguments, record.verb
+        roots = [row.root for row in rows_of(self._controller, record, "devices")]
+        if (of_market := self.market.acts(record, _made(record), roots)) is not None:
+            yield from of_market
+            return
         vat, made = self._names.get(str(given.get("vat")), ""), _made(record)
         device = given.get("device")
         beside = {} if device in (None, *DEFAULTS.values()) else {"device": device}
         match verb:
             case "create-meter":
                 yield _ask("meters.create", given["remaining"], given["threshold"]), None
+            case "create-meter-below":
+                above = self._meter(given["superior"])
+                yield _ask("meters.create", given["remaining"], given["threshold"], above), None
+            case "set-keeper":
+                keeper = KrefOf(target(given["kref"]))
+                yield _ask("meters.set_keeper", self._meter(given["meter"]), keeper), None
             case "refill-meter":
                 yield _ask("meters.refill", self._meter(given["meter"]), given["computrons"]), None
             case "set-threshold":
@@ -141,7 +159,7 @@ class Asked:
 
     def is_act(self, record: RequestRecord, number: int) -> None:
         """Note the number of the act that a request is."""
-        if record.verb == "create-meter":
+        if record.verb in ("create-meter", "create-meter-below"):
             for row in record.rows or ():
                 if row.table == "meters" and row.after is not None:
                     self._meters[str(row.key[0] if row.key else row.after[0])] = number
@@ -232,6 +250,8 @@ class Asked:
             if not call.method.startswith("get_"):
                 for device in {effect.device for effect in call.effects}:
                     name = self._called.get(device, device)
+                    if name == MARKET and call.method in OF_BIDS:
+                        continue  # the message that it sends has its bid
                     self._outside[name] = self._outside.get(name, 0) + 1
 
 

@@ -20,7 +20,7 @@ from swingset.lens.history.recorded import Recorded
 from swingset.model.capdata import CapData, Ref
 from swingset.model.messages import Send
 from swingset.model.visible import one_line
-from swingset.time.bugs.acts import Act, ActKind, Heard, Made, Origin, Step, Unwritable, places
+from swingset.time.bugs.acts import Act, ActKind, Heard, KrefOf, Made, Origin, Step, Unwritable, places
 from swingset.time.bugs.asking import Asked
 from swingset.time.deliveries.past import rows_of
 from swingset.world.gone import Gone
@@ -134,7 +134,7 @@ class _Gathering:
                 case "terminate-vat" | "suspend-vat" | "resume-vat" as verb:
                     self._add(Act(0, _KINDS[verb], vat))
                 case _:
-                    for act, kref in self._asked.acts(record):
+                    for act, kref in self._asked.acts(record, self._target):
                         number = self._add(act)
                         if kref is not None:
                             self._origins[kref] = Origin(act=number, promise=True)
@@ -166,6 +166,7 @@ class _Gathering:
             args = tuple(self._with_origins(arg) for arg in args)
             kwargs = {name: self._with_origins(value) for name, value in kwargs.items()}
             act = Act(0, "send", target_vat, target=target, method=method, args=args, kwargs=kwargs)
+            act = replace(act, bid=self._asked.market.bid(record, event))
         except (Unwritable, ValueError, LookupError, TypeError, AttributeError) as problem:
             words = f"the message {event.message.method}() of crank {record.crank}: {problem}"
             self._left_out.append(one_line(words, 200))
@@ -173,6 +174,16 @@ class _Gathering:
         number = self._add(act)
         if event.message.result is not None:
             self._answers[event.message.result] = number
+        self._take_raises(record, number)
+
+    def _take_raises(self, record: CrankRecord, number: int) -> None:
+        """Take what has raised the bid of a message."""
+        try:
+            for asked, act in self._asked.market.raises(record, number):
+                self._place = asked.number, asked.crank
+                self._add(act)
+        except Unwritable as problem:
+            self._left_out.append(one_line(f"raise-bid before crank {record.crank}: {problem}", 200))
 
     def _add(self, act: Act) -> int:
         number, (sender, crank) = len(self._acts), self._place
@@ -251,6 +262,8 @@ def _renumbered(act: Act, number: int, numbers: Mapping[int, int]) -> Act:
             return value if value.act < 0 else replace(value, act=numbers[value.act])
         if type(value) is Made:
             return Made(numbers[value.act])
+        if type(value) is KrefOf:
+            return KrefOf(moved(value.origin))
         if type(value) in (list, tuple):
             return type(value)(moved(item) for item in value)
         if type(value) is dict:

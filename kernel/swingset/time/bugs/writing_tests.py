@@ -10,7 +10,7 @@ from typing import Any
 from swingset.model.capdata import CapData
 from swingset.model.visible import one_line, visible
 from swingset.time.bugs.acting import worker_of
-from swingset.time.bugs.acts import PLAIN, Act, Called, Made, Origin, Replies
+from swingset.time.bugs.acts import PLAIN, Act, Called, KrefOf, Made, Origin, Replies
 
 
 def written(acts: Sequence[Act], name: str, shows: str | None, code: Mapping[str, str], about: str) -> str:
@@ -127,11 +127,14 @@ class _File:
             named = ", ".join(f"{literal(key)}: {self._value(value)}" for key, value in act.kwargs.items())
             args += f", {{{named}}}"
         method = literal(act.method)
+        bid = "".join(f", {name}={literal(part)}" for name, part in (act.bid or {}).items())
         if act.target.vat:
-            call = f"world.queue_to_root({literal(act.target.vat)}, {method}, {args})"
+            send = "market.send" if bid else "queue_to_root"
+            call = f"world.{send}({literal(act.target.vat)}, {method}, {args}{bid})"
         else:
             target = self._kref(replace(act.target, promise=not act.target.path))
-            call = f"world.queue_to_object({target}, {method}, {args})"
+            send = "market.send_to_object" if bid else "queue_to_object"
+            call = f"world.{send}({target}, {method}, {args}{bid})"
         return self._named(act, call)
 
     def _named(self, act: Act, call: str) -> str:
@@ -154,6 +157,8 @@ class _File:
             return kref.removesuffix(".kref") if kref.endswith(".kref") else f"swingset.Ref({kref})"
         if type(value) is Made:
             return self._results[value.act]
+        if type(value) is KrefOf:
+            return self._kref(value.origin)
         if type(value) is Replies:
             answers = {args: list(bodies) for args, bodies in value.answers.items()}
             return f"swingset.recorded_answers({literal(answers)})"
