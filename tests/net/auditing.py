@@ -20,7 +20,7 @@ def audit(world: World) -> None:
     for key, row in rows.items():
         sort, _, rest = key.partition(".")
         conn = rest.partition(".")[0]
-        if sort in "xyiaqhk" and len(sort) == 1:
+        if sort in "xyiaqhkXYIJ" and len(sort) == 1:
             assert conn in open_, key
         if sort == "x":
             used[conn]["exports"] += 1
@@ -32,6 +32,18 @@ def audit(world: World) -> None:
             uses[row] += 1
         elif sort == "i":
             used[conn]["imports"] += 1
+        elif sort == "X":
+            number = int(rest.partition(".")[2])
+            used[conn]["answers" if number > 0 else "exports"] += number != 0
+            used[conn]["due"] += row["due"] is True
+            uses[row["name"]] += 1
+        elif sort == "Y":
+            assert rows[f"X.{conn}.{row}"]["name"] == rest.partition(".")[2], key
+        elif sort == "I":
+            used[conn]["imports"] += 1
+        elif sort == "J":
+            used[conn]["answers"] += 1
+            uses.update([*row["slots"], *row["waits"]])
         elif sort == "f":
             uses[row] += 1
         elif sort in ("g", "v") and conn in sessions:
@@ -58,6 +70,7 @@ def audit(world: World) -> None:
     for conn, counts in used.items():
         for what in ("exports", "imports", "answers", "gifts"):
             assert rows[f"s.{conn}"][what] == counts[what], (conn, what)
+        assert rows[f"s.{conn}"].get("due", 0) == counts["due"], conn
     for key, row in rows.items():
         sort, _, rest = key.partition(".")
         if sort == "c":

@@ -420,6 +420,9 @@ class Device:
     def may_fetch(self, digest: str, connection: str) -> bool:
         return digest not in self.revoked
 
+    def may_serve(self, digest: str, connection: str) -> bool:
+        return digest not in self.revoked
+
 
 @dataclass
 class Peer:

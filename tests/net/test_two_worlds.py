@@ -42,12 +42,16 @@ def test_each_module_imports_those_before_it() -> None:
     folder = Path(net.__file__).parent
     before: set[str] = set()
     for module in net.MODULES:
-        for node in ast.parse((folder / f"{module}.py").read_text()).body:  # not what checkers alone import
+        path = folder / f"{module.replace('.', '/')}.py"
+        for node in ast.parse(path.read_text()).body:  # not what checkers alone import
             if isinstance(node, ast.ImportFrom) and node.level:
+                above = module.split(".")[: -node.level]
                 names = [node.module] if node.module else [alias.name for alias in node.names]
-                assert before >= set(names), (module, names)
+                found = {".".join([*above, name]) for name in names}
+                assert before >= found - {""}, (module, found)
         before.add(module)
-    assert before >= {path.stem for path in folder.glob("*.py")} - {"__init__", "vat"}
+    paths = [path.relative_to(folder).with_suffix("").parts for path in folder.rglob("*.py")]
+    assert before >= {".".join(parts) for parts in paths if parts[-1] != "__init__"} - {"vat"}
 
 
 @pytest.fixture(params=["goblins", "endo", "suite", "swingset"])

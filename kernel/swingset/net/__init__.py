@@ -9,6 +9,7 @@ MODULES = (
     *("values", "syrup", "framing", "locators", "keys", "dialects", "limits", "store", "outside", "capdata"),
     *("names", "cells", "grants", "routing", "cards", "moves", "sessions", "handoff", "descriptors"),
     *("reaching", "bootstrap"),
-    *("operations", "core", "hub"),
+    *("capnweb.paths", "capnweb.text", "capnweb.writing", "capnweb.tables", "capnweb.reading"),
+    *("capnweb.later", "capnweb.mapping", "capnweb.web", "operations", "core", "hub"),
 )
 """The modules of the protocol, each before those that import it."""

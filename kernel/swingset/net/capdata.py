@@ -43,7 +43,7 @@ KWARGS = "kwargs"
 """The tag of keyword arguments."""
 
 _JSON_DEPTH = 3 * MOST_DEPTH + 3
-_TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"|[^\[\]{}"]+', re.DOTALL)
+_TEXTS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[^\[\]{}"]++', re.DOTALL)
 _FLOATS = {"#NaN": float("nan"), "#Infinity": float("inf"), "#-Infinity": float("-inf")}
 _DEVICE = "d"
 
@@ -96,11 +96,8 @@ def decode_call(body: str, slots: list[str], ref_of: Callable[[str], Ref], plain
 def _tree(body: str) -> Any:
     if not body.startswith("#") or len(body) > BODY_LIMIT + 1:
         raise Refused("a body begins with '#', and is not too long")
-    deep = 0
-    for bracket in _TEXTS.sub("", body[1:]):
-        deep += 1 if bracket in "[{" else -1
-        if deep > _JSON_DEPTH:
-            raise Refused(f"a value is nested deeper than {MOST_DEPTH} levels")
+    if deepest(body[1:]) > _JSON_DEPTH:
+        raise Refused(f"a value is nested deeper than {MOST_DEPTH} levels")
     try:
         tree = json.loads(body[1:], parse_constant=_no_constant)
         if "\\u" in body and SURROGATE.search(body):
@@ -110,6 +107,15 @@ def _tree(body: str) -> Any:
     except (ValueError, RecursionError):
         raise Refused("a body is JSON") from None
     return tree
+
+
+def deepest(text: str) -> int:
+    """How deep the JSON of a text is nested, found without reading it: a reader is not safe from depth."""
+    deep = most = 0
+    for bracket in _TEXTS.sub("", text):
+        deep += 1 if bracket in "[{" else -1
+        most = max(most, deep)
+    return most
 
 
 def _no_constant(text: str) -> Any:

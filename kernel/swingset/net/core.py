@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 from .bootstrap import Bootstrap
+from .capnweb.web import Web
 from .cells import Cells
 from .descriptors import Descriptors
 from .grants import Grants
@@ -48,6 +49,7 @@ class Core:
         self.bootstrap = Bootstrap(self)
         self.grants = Grants(self)
         self.moves = Moves(self)
+        self.web = Web(self)
 
     def after(self, output: Callable[..., None], *args: object) -> None:
         """Have something done outside once this input is applied."""
@@ -55,14 +57,19 @@ class Core:
 
     def finish(self) -> None:
         """Do what is still to be done, then apply the input."""
-        self._work()
-        self.names.flush()
-        self._work()
+        self._settle()
+        if self.web.end_batches():
+            self._settle()
         self.sessions.flush()
         self.batch.apply()
         outputs, self._out = self._out, []
         for output in outputs:
             output()
+
+    def _settle(self) -> None:
+        self._work()
+        self.names.flush()
+        self._work()
 
     def _work(self) -> None:
         steps = 0

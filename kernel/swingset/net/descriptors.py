@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from . import locators
 from .dialects import DIALECTS, UNREAD, Dialect, placed
 from .names import REMOTE
-from .routing import disconnected
+from .routing import WEB, disconnected
 from .values import (
     UNDEFINED,
     Failure,
@@ -95,6 +95,8 @@ class Descriptors:
         if found is not None and found["kind"] == "sturdy":
             secret = Hidden(found["secret"], found["length"])
             return locators.sturdyref_to_record(_locator(found["uri"]), secret)
+        if found is not None and found["kind"] == WEB:
+            return Record(IMPORT_OBJECT, (self._export(conn, "o", name),))
         if found is not None and found.get("conn") == conn:
             return Record(EXPORT, (found["pos"],))
         if found is not None and found.get("conn") is not None:
@@ -317,7 +319,7 @@ class Descriptors:
             if name.startswith("c"):
                 self._broken(name, failure)
             else:
-                self._severed(name, why)
+                self.severed(name, why)
 
     def _broken(self, cell: str, failure: Failure) -> None:
         row = self._core.cells.row(cell)
@@ -326,7 +328,8 @@ class Descriptors:
         else:
             self._core.cells.reject(cell, failure)
 
-    def _severed(self, name: str, why: str) -> None:
+    def severed(self, name: str, why: str) -> None:
+        """The session that a remote object was on has ended."""
         row = self._core.names.row(name)
         if row is None:
             return

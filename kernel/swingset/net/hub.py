@@ -8,6 +8,7 @@ nothing else happens; so does one that uses more than it may, even if another's 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from . import capdata, locators
@@ -91,7 +92,24 @@ class Hub:
 
     def received(self, connection: str, data: bytes) -> None:
         """One message came. Whatever it is, this returns."""
-        self._from_peer(connection, lambda core: receive(core, connection, data))
+
+        def apply(core: Core) -> None:
+            row = core.sessions.row(connection)
+            web = row is not None and row.get("web") is not None
+            (core.web.receive if web else partial(receive, core))(connection, data)
+
+        self._from_peer(connection, apply)
+
+    def visit(self, connection: str, digest: str, batch: bytes | None) -> None:
+        """A client of the web has come by an address, of which this is the digest; see `capnweb`.
+
+        Args:
+            connection: its connection.
+            digest: the SHA-256 of the secret of the address, in hexadecimal digits.
+            batch: all its messages, a line each; None if they come one by one, as to `received`.
+        """
+        self._from_peer(connection, lambda core: core.web.open(connection, digest, batch=batch is not None))
+        self._from_peer(connection, lambda core: core.web.begin(connection, digest, batch))
 
     def _from_peer(self, connection: str, apply: Callable[[Core], None]) -> None:
         def known(core: Core) -> None:
@@ -211,6 +229,8 @@ class Hub:
                 core.grants.cut(digest)
 
         self._input(apply)
+        for connection in self._core().web.opened_by(digest):
+            self._abort(connection, "its address was taken back")
 
     def moved(self, card: bytes) -> int:
         """Take in a card that a person has brought; returns how much of it is news. Raises `Refused`."""
@@ -311,6 +331,7 @@ class Hub:
             row = core.sessions.row(conn) or {}
             uri = row.get("peer") or row["expected"] or ""
             more = {key: row[key] for key in ("received", "messages", "sent")}
+            more["web"] = row.get("web") or ""
             found.append({"connection": conn, "peer": uri, **{key: row[key] for key in shown}, **more})
         return found
 

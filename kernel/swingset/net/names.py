@@ -6,9 +6,9 @@ where it is. A name is given up when neither the kernel nor a row uses it: the k
 one, the peer the other.
 
 Rows: `u.NAME` is how many rows use a name, `o.NAME` where a remote object is. A row of a remote object has
-`kind`: `far` (on a session), `lasting` (fetched by sturdyref, so it can be fetched again), `sturdy` (a
-sturdyref that nobody has followed), `dead`; `held` is whether the kernel has it, and `through` the lasting
-object at the same place, which keeps the place for both.
+`kind`: `far` (on a session), `web` (on one with a client of the web), `lasting` (fetched by sturdyref, so it
+can be fetched again), `sturdy` (a sturdyref that nobody has followed), `dead`; `held` is whether the kernel
+has it, and `through` the lasting object at the same place, which keeps the place for both.
 """
 
 from __future__ import annotations
@@ -124,7 +124,9 @@ class Names:
         if row is None or row["held"]:
             return
         self._core.batch.drop(f"o.{name}")
-        if row.get("conn") is not None:
+        if row["kind"] == "web":
+            self._core.web.tables.release(row["conn"], row["pos"], name)
+        elif row.get("conn") is not None:
             self._core.descriptors.release(row["conn"], row["pos"], name)
         if row.get("through") is not None:
             self.unuse(row["through"])

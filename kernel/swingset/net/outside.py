@@ -105,3 +105,7 @@ class Wire(Protocol):
     def may_fetch(self, digest: str, connection: str) -> bool:
         """Whether what was shared under a digest may be fetched; asked for each fetch, which it may count."""
         ...
+
+    def may_serve(self, digest: str, connection: str) -> bool:
+        """The same for what is served under a digest to clients of the web; asked for each session."""
+        ...

@@ -21,6 +21,8 @@ EXPORT, ANSWER = Symbol("desc:export"), Symbol("desc:answer")
 IMPORT_OBJECT = Symbol("desc:import-object")
 DELIVER, LISTEN = Symbol("op:deliver"), Symbol("op:listen")
 FULFILL, BREAK = Symbol("fulfill"), Symbol("break")
+WEB = "web"
+"""What the row of a remote object and the decider of a promise say that are those of a client of the web."""
 
 
 class Routing:
@@ -71,7 +73,7 @@ class Routing:
                 raise Refused("the message was sent to a value that is no object")
             return
         by = row["by"]
-        if by[0] == "own" or row.get("embargo") is not None:
+        if by[0] in ("own", WEB) or row.get("embargo") is not None:
             cells.hold(cell, args, result)
         elif by[0] == "local":
             self._to_kernel(cells.name_of(cell), args, result)
@@ -89,6 +91,8 @@ class Routing:
             self._core.cells.reject(result, broken(row["why"] if row is not None else "it is gone"))
         elif row["kind"] == "sturdy":
             raise Refused("a sturdyref takes no messages: enliven it first")
+        elif row["kind"] == WEB:
+            self._core.web.call(row["conn"], row["pos"], args, result)
         elif row["kind"] == "far" and not self._core.sessions.is_live(row["conn"]):
             self._core.cells.reject(result, broken("it is closed"))
         elif row.get("conn") is not None:
@@ -124,12 +128,14 @@ class Routing:
 
         Args:
             sink: `["settle", cell]`; `["tell", name, connection, position]`, a resolver of a peer; `["part",
-                operation, key, cell]`, a part of the value.
+                operation, key, cell]`, a part of the value; `["web", ...]`, see `capnweb.later`.
             rejected: whether the promise was rejected.
             value: with what it was settled.
         """
         kind = sink[0]
-        if kind == "settle":
+        if kind == WEB:
+            self._core.web.later.fire(sink, rejected, value)
+        elif kind == "settle":
             self._core.cells.change(sink[1], follows=None)
             self._core.cells.settle(sink[1], rejected, value)
         elif kind == "part":

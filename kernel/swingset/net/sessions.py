@@ -70,6 +70,12 @@ class Sessions:
         self._put(conn, {**row, counter: number})
         return number
 
+    def change(self, conn: str, number: str, by: int) -> None:
+        """Change a number of the session, if it has not ended."""
+        row = self.row(conn)
+        if row is not None:
+            self._put(conn, {**row, number: row[number] + by})
+
     def within(self, conn: str, limit: str, more: int) -> None:
         """Count what the session uses; raises `OverLimit` if it is more than it may use."""
         row = self.row(conn)
@@ -95,13 +101,8 @@ class Sessions:
 
     def open(self, conn: str, opening: Opening) -> None:
         """A connection is there; who dialled speaks first."""
-        batch = self._core.batch
-        opened = (batch.get("sessions") or 0) + 1
-        batch.put("sessions", opened)
-        zero = dict.fromkeys(("exported", "asked", "exports", "imports", "answers", "gifts", "handoffs"), 0)
-        counts = dict.fromkeys(("received", "messages", "sent", "withdrawn", "introduced"), 0)
         expected = None if opening.expected is None else locators.uri(opening.expected)
-        self._put(
+        self._open(
             conn,
             {
                 "state": "hello",
@@ -110,15 +111,29 @@ class Sessions:
                 "expected": expected,
                 "proven": opening.proven,
                 "dialect": opening.dialect,
-                "key": None,
-                **zero,
-                **counts,
             },
         )
-        if opened > self._core.limits.sessions:
-            raise OverLimit(conn, f"{self._core.limits.sessions} connections are open, and no more may be")
+        self.check_room(conn)
         if opening.outgoing:
             self._hello(conn)
+
+    def open_web(self, conn: str, about: dict[str, Any]) -> None:
+        """A client of the web is there, whose session begins at once; see `capnweb`."""
+        self._open(conn, {"state": "live", "outgoing": False, "expected": None, "proven": False, **about})
+        self._tell("began", conn, "", "")
+
+    def _open(self, conn: str, about: dict[str, Any]) -> None:
+        batch = self._core.batch
+        batch.put("sessions", (batch.get("sessions") or 0) + 1)
+        zero = dict.fromkeys(("exported", "asked", "exports", "imports", "answers", "gifts", "handoffs"), 0)
+        counts = dict.fromkeys(("received", "messages", "sent", "withdrawn", "introduced"), 0)
+        self._put(conn, {"key": None, **zero, **counts, **about})
+
+    def check_room(self, conn: str) -> None:
+        """Raise `OverLimit` if more connections are open than may be."""
+        most = self._core.limits.sessions
+        if self._core.batch.get("sessions") > most:
+            raise OverLimit(conn, f"{most} connections are open, and no more may be")
 
     def _hello(self, conn: str) -> bytes:
         """Send our `op:start-session`, if it was not sent; returns our public key."""
@@ -197,15 +212,18 @@ class Sessions:
 
     def send(self, conn: str, message: Record) -> None:
         """Send a message to a peer whose connection is open; raises `OverLimit` for one that is too long."""
+        self.send_bytes(conn, *syrup.write_hidden(message))
+
+    def send_bytes(self, conn: str, data: bytes, secrets: list[tuple[int, str]] | None = None) -> None:
+        """Send the bytes of a message, with secrets to be put into them."""
         row = self.row(conn)
         if row is None:
             return
-        data, secrets = syrup.write_hidden(message)
         most = self._core.limits.message_bytes
         if len(data) > most:
             raise OverLimit(conn, f"a message may have {most} bytes, this one to the peer has {len(data)}")
         self._put(conn, {**row, "sent": row["sent"] + 1})
-        self._core.after(self._core.wire.send, conn, data, secrets)
+        self._core.after(self._core.wire.send, conn, data, secrets or [])
 
     def release_export(self, conn: str, position: int, delta: int) -> None:
         """Tell the peer at the end of the input that what it exports is no longer used."""
@@ -240,10 +258,14 @@ class Sessions:
             reason: why.
             kept: whether what waits for the connection waits on, because another takes its place.
         """
-        if self.row(conn) is None:
+        row = self.row(conn)
+        if row is None:
             return
         reason = reason[:_LONGEST_REASON]
-        self.send(conn, Record(ABORT, (reason,)))
+        if row.get("web") is None:
+            self.send(conn, Record(ABORT, (reason,)))
+        else:
+            self.send_bytes(conn, self._core.web.aborted(reason))
         self._core.after(self._core.wire.close, conn, reason)
         self.end(conn, "aborted", reason, kept=kept)
 
@@ -269,6 +291,8 @@ class Sessions:
             core.batch.drop(f"h.{conn}.{key}")
         core.descriptors.end(conn, why)
         core.grants.end(conn)
+        if row.get("web") is not None:
+            core.web.end(conn, why)
         if not kept:
             core.reaching.failed(conn, why)
         if row["key"] is not None:

@@ -114,6 +114,10 @@ class _Device:
         """Whether what is shared under a digest may be fetched."""
         return bool(self._call("may_fetch", digest, connection))
 
+    def may_serve(self, digest: str, connection: str) -> bool:
+        """Whether what is served under a digest may be opened."""
+        return bool(self._call("may_serve", digest, connection))
+
     def tell(self, event: dict[str, str]) -> None:
         """Tell people what became of a connection."""
         self._try("tell", dict(event))
@@ -176,6 +180,7 @@ class _Home:
         self._served: dict[str, Callable[..., Any]] = {
             "opened": self._opened,
             "received": hub.received,
+            "visit": hub.visit,
             "closed": hub.closed,
             "lost": self._lost,
             "age": hub.age,
