@@ -106,7 +106,11 @@ def test_requests_of_one_connection_are_answered_in_turn() -> None:
         (GET + b"upgrade: websocket\r\nconnection: upgrade\r\n\r\n", 400),
         (GET + b"upgrade: websocket\r\n\r\n", 426),
         (b"POST /app HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n", 405),
-        (b"GET /b HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n", 404),
+        (
+            b"GET /b HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+            b"sec-websocket-version: 13\r\nsec-websocket-key: MDEyMzQ1Njc4OTAxMjM0NQ==\r\n\r\n",
+            404,
+        ),
         (b"GET /app/fail HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", 500),
         (b"GET /app/bad HTTP/1.1\r\nhost: a\r\n\r\n", 500),
     ],

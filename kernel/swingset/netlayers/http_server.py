@@ -92,7 +92,7 @@ class App(Protocol):
         ...
 
     async def talk(self, request: Request, socket: ServerSocket) -> None:
-        """Talk over a WebSocket that was taken; it is closed when this returns."""
+        """Talk over a WebSocket that was taken, and may be closed already; returning closes it."""
         ...
 
 
@@ -327,6 +327,12 @@ class _Connection:
         await asyncio.wait_for(self._writer.drain(), self._limits.reading_seconds)
 
     async def _upgrade(self, request: Request, app: App | None) -> None:
+        response = ServerSocket.response(request.method, request.path, request.headers)
+        if response.status_code != 101:
+            headers = tuple((name.lower(), value) for name, value in response.headers.raw_items())
+            told = tuple(pair for pair in headers if pair[0] in ("allow", "upgrade"))
+            await self.respond(Response(response.status_code, told, response.body or b""), close=True)
+            return
         try:
             refused = refusal(404) if app is None else await app.refuse(request)
         except Exception:
@@ -336,9 +342,8 @@ class _Connection:
             await self.respond(refused or refusal(404), close=True)
             return
         socket = ServerSocket(self._reader, self._writer, self._limits.message_bytes)
-        if not await socket.accept(request.method, request.path, request.headers, self._left()):
-            return
         try:
+            await socket.accept(response, self._left())
             await app.talk(request, socket)
         except OSError:
             pass  # the other side is gone

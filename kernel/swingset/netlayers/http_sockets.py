@@ -54,33 +54,32 @@ class ServerSocket:
         received = self._protocol.close_rcvd or self._protocol.close_sent
         return (1006, "") if received is None else (int(received.code), str(received.reason))
 
-    async def accept(self, method: str, path: str, headers: tuple[tuple[str, str], ...], left: bytes) -> bool:
-        """Answer the request; returns whether it is a WebSocket now. `left` came behind the request."""
-        http = self._package.http11
-        request = http.Request(path, self._package.Headers(headers), method)
-        # Another one answers the request, because the one that reads frames would read a request first.
-        greeting = self._package.server.ServerProtocol()
-        response = greeting.accept(request)
-        greeting.send_response(response)
-        for data in greeting.data_to_send():
-            self._writer.write(data)
-        await self._flush()
-        if response.status_code != 101:
-            self._closed = True
-            return False
+    @staticmethod
+    def response(method: str, path: str, headers: tuple[tuple[str, str], ...]) -> Any:
+        """The response to a request for a WebSocket: 101 where it is one."""
+        package = websockets()
+        asked = package.http11.Request(path, package.Headers(headers), method)
+        return package.server.ServerProtocol().accept(asked)
+
+    async def accept(self, response: Any, left: bytes) -> None:
+        """Send the response that makes it a WebSocket. `left` came behind the request."""
+        self._writer.write(response.serialize())
         if left:
             self._protocol.receive_data(left)
-        return True
+        try:
+            await self._flush()
+        except (OSError, TimeoutError):
+            self._closed = True
 
     async def receive(self) -> str | bytes | None:
         """The next message; None once it is closed. Raises `OSError`."""
-        while True:
+        while not self._closed:
             for frame in self._protocol.events_received():
                 self._take(frame)
             await self._flush()
             if self._whole:
                 return self._whole.popleft()
-            if self._protocol.close_expected() or self._closed:
+            if self._protocol.close_expected():
                 return None
             data = await self._reader.read(_CHUNK)
             if data:
@@ -88,6 +87,7 @@ class ServerSocket:
             else:
                 self._protocol.receive_eof()
                 self._closed = True
+        return None
 
     def _take(self, frame: Any) -> None:
         opcode = self._package.frames.Opcode
@@ -125,15 +125,15 @@ class ServerSocket:
             return
         self._closed = True
         with contextlib.suppress(OSError, TimeoutError, self._package.exceptions.InvalidState):
-            if not self._protocol.close_expected():
+            if self._protocol.close_expected():
+                await self._flush()
+            else:
                 self._protocol.send_close(code, reason)
-            await self._flush()
-            async with asyncio.timeout(_CLOSING):
-                while data := await self._reader.read(_CHUNK):
-                    self._protocol.receive_data(data)
-                    self._protocol.events_received()
-                    if self._protocol.close_rcvd is not None:
-                        break
+                await self._flush()
+                async with asyncio.timeout(_CLOSING):
+                    while self._protocol.close_rcvd is None and (data := await self._reader.read(_CHUNK)):
+                        self._protocol.receive_data(data)
+                        self._protocol.events_received()
         self._writer.close()
 
     async def _flush(self) -> None:

@@ -14,8 +14,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import ipaddress
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +27,7 @@ from swingset.net.locators import Locator, located
 from swingset.net.values import Malformed, Record, Symbol
 from swingset.netlayers.base import Accept, Identity, NetlayerError, options_of
 from swingset.netlayers.local import GREETING, MOST_GREETINGS
+from swingset.netlayers.secured import context_for, is_loopback, port_of
 from swingset.netlayers.streams import be_greeted, greet
 
 _OURS = "swingset-link-1"
@@ -115,18 +114,13 @@ class WebSocket:
         `url` is where others find it, if that is another address.
         """
         given = options_of(options, "host", "port", "cert", "key", "url")
-        host, port = given.get("host", "127.0.0.1"), given.get("port", "0")
-        if not port.isascii() or not port.isdecimal() or int(port[:6]) > 65_535:
-            raise NetlayerError(f"a port is a number up to 65535, not {port[:20]!r}")
-        secure = _certified(given.get("cert"), given.get("key"))
-        if secure is None and not _is_loopback(host):
-            words = f"without encryption it listens on a loopback address only, not on {host[:60]!r}"
-            raise NetlayerError(f"{words}: give `cert` and `key`, the files of a certificate")
+        host, port = given.get("host", "127.0.0.1"), port_of(given.get("port", "0"))
+        secure = context_for(host, given.get("cert"), given.get("key"))
         welcome = _Welcome(identity, accept)
         server = await _package().asyncio.server.serve(
             welcome,
             host,
-            int(port),
+            port,
             ssl=secure,
             origins=[None],
             subprotocols=[_OURS],
@@ -144,7 +138,7 @@ class WebSocket:
         """Connect to the hint `url`."""
         url = there.hint("url") or ""
         parts = urlsplit(url)
-        if parts.scheme != "wss" and not (parts.scheme == "ws" and _is_loopback(parts.hostname or "")):
+        if parts.scheme != "wss" and not (parts.scheme == "ws" and is_loopback(parts.hostname or "")):
             raise NetlayerError("the location has a `url` of wss://, or of ws:// on this machine")
         package = _package()
         try:
@@ -238,20 +232,3 @@ def _key_of(designator: str) -> bytes:
 
 def _ours_if_offered(_socket: Any, offered: Any) -> Any:
     return _OURS if _OURS in offered else None
-
-
-def _certified(cert: str | None, key: str | None) -> ssl.SSLContext | None:
-    if cert is None and key is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(cert or "", key)
-    except (OSError, ssl.SSLError) as problem:
-        raise NetlayerError(f"the certificate cannot be read from `cert` and `key`: {problem}") from None
-    return context
-
-
-def _is_loopback(host: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"

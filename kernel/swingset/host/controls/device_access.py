@@ -23,6 +23,7 @@ from swingset.world.vats import TERMINATED
 VAT_ADMIN = "vatAdmin"
 TIMER = "timer"
 NET = "net"
+HTTP = "http"
 DEFAULTS = {
     "bundle": "bundles",
     "vat-admin": VAT_ADMIN,
@@ -37,6 +38,9 @@ SERVICES = {
     TIMER: ("timer", {"timer": "timer"}),
 }
 """The service vats by name: the module of each, and the kinds of the devices that it is given."""
+
+_INNER = {HTTP: ("http", {"http": "http"})}
+"""The same of those whose roots only the host has."""
 
 _RAW = {NET: {"wire": "wire"}}
 """The same of those without liveslots, which speak protocols and are started where they are needed."""
@@ -68,7 +72,7 @@ class DeviceAccess:
                     parts, kinds = service_vats.raw_parts(name), _RAW[name]
                     options = {"enable_pipelining": True}
                 else:
-                    module, kinds = SERVICES[name]
+                    module, kinds = (SERVICES | _INNER)[name]
                     parts, options = ((name, service_vats.source(module)),), {}
                 parameters = plain.write({given: self.node(kind) for given, kind in kinds.items()})
                 create_vat(self._opened, name, parts, parameters=parameters, options=options, service=True)

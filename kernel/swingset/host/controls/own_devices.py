@@ -24,7 +24,7 @@ from swingset.devices import plain
 from swingset.guest.passing import smallcaps
 from swingset.host.base.opened import Opened
 from swingset.host.base.requests import read, write
-from swingset.host.controls.device_access import DEFAULTS
+from swingset.host.controls.device_access import DEFAULTS, HTTP
 from swingset.model.capdata import CapData, Ref
 from swingset.model.refs import is_kref, kref_type
 from swingset.world.errors import WorldError
@@ -232,11 +232,11 @@ class OwnDevices:
         for what, given in (("kind", kind), ("name", name if name is not None else kind)):
             if not isinstance(given, str) or name_trouble(given) is not None:
                 raise KernelError(f"bad {what} {given!r} of a device: {NAME_WANTS}")
-        if kind in (*DEFAULTS, "plugin"):
+        if kind in (*DEFAULTS, HTTP, "plugin"):
             raise KernelError(f"devices of kind {kind!r} come with the library: give yours another kind")
         with self._opened.lock:
             root = self._kernel.add_device(name or str(kind), str(kind))
-            self._kernel.devices.install(_Served(device, self._kernel))
+            self._kernel.devices.install(Served(device, self._kernel))
             self._opened.keep(f"device {name or kind}")
             return root
 
@@ -257,7 +257,7 @@ class OwnDevices:
             yield DeviceCall(self._kernel, self._kernel.devices.context(name))
 
 
-class _Served:
+class Served:
     """The adapter through which the kernel calls a device."""
 
     def __init__(self, device: Device, kernel: Kernel) -> None:

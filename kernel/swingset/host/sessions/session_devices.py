@@ -13,7 +13,8 @@ from swingset.host.base.starting import Parts
 from swingset.host.code.joined import Joined
 from swingset.host.code.modulecaps import closed_graph
 from swingset.host.controls.device_access import TIMER, VAT_ADMIN
-from swingset.model.capdata import CapData, promise_named
+from swingset.host.sessions.promised import promised
+from swingset.model.capdata import CapData
 from swingset.model.stack import room
 
 
@@ -51,15 +52,8 @@ class SessionDevices:
             >>> node = session.wait(session.devices.admin_node("bank"))
         """
         with self._joined.controller.lock:
-            live, kernel = self._joined.liveslots, self._joined.controller.kernel
             kref = self._joined.controller.devices.admin_node(vat)
-            vref = kernel.introduce(kernel.vat(self._joined.name).id, kref)
-            with context.activate(live):
-                found = live.slots.decode(promise_named(vref).to_json())
-                live.promises.subscribe_new()
-            self._joined.controller.release(kref)
-            self._joined.controller.commit(f"knows the admin node of {vat}")
-            return found
+            return promised(self._joined, kref, f"knows the admin node of {vat}")
 
     def critical_vat_key(self) -> Any:
         """The key for the option `critical`; its holder can make vats whose end stops the world.

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from swingset.guest.base import context
 from swingset.host.code.joined import Joined
+from swingset.host.sessions.promised import promised
+from swingset.host.sessions.session_http import SessionHttp
 from swingset.host.wires.asking import NetError
 from swingset.host.wires.networking import Networking
 from swingset.host.wires.shares import Share
 from swingset.lens.state.wires import Wire
-from swingset.model.capdata import Ref, promise_named
+from swingset.model.capdata import Ref
 from swingset.model.foreign import shown
 from swingset.model.refs import kref_type
 
@@ -27,6 +28,7 @@ class SessionNet:
 
     def __init__(self, joined: Joined) -> None:
         self._joined = joined
+        self.http = SessionHttp(joined)
 
     def share(
         self,
@@ -103,15 +105,8 @@ class SessionNet:
         """A promise of the session for what is asked for."""
         controller = self._joined.controller
         with controller.lock:
-            live, kernel = self._joined.liveslots, controller.kernel
             kref = ask(controller.net)
-            vref = kernel.introduce(kernel.vat(self._joined.name).id, kref)
-            with context.activate(live):
-                found = live.slots.decode(promise_named(vref).to_json())
-                live.promises.subscribe_new()
-            controller.release(kref)
-            controller.commit("asked for an object of another world")
-            return found
+            return promised(self._joined, kref, "asked for an object of another world")
 
     def state(self, share: Share) -> str:
         """What the string of a share does now.

@@ -9,6 +9,7 @@ from swingset.host.base.requests import write
 from swingset.host.controls.device_access import NET, DeviceAccess
 from swingset.host.controls.own_devices import OwnDevices
 from swingset.host.wires.asking import NetError
+from swingset.host.wires.http_powers import Http
 from swingset.host.wires.wire_line import Line
 from swingset.net import locators
 from swingset.net.locators import Sturdyref
@@ -22,6 +23,7 @@ class Linked:
         self._kernel = opened.kernel
         self._access = DeviceAccess(opened)
         self._line = Line(opened, own)
+        self.http = Http(opened, self._line)
         self._listens: dict[str, dict[str, str]] = {}  # by transport, its options
 
     def _root(self) -> str:

@@ -169,6 +169,7 @@ class Networking(Giving, Peering, Moving):
         with self._opened.lock:
             if self._line.has_vat():
                 self._line.begin()
+            self.http.wake()
 
     def pump(self, seconds: float = SLICE) -> bool:
         """Deliver what came in, and run the world for a while; commit, and send what is to be sent.

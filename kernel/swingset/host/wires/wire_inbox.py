@@ -19,10 +19,17 @@ MOST_INPUTS = 2_000
 
 
 class Inbox:
-    """What came in and was not taken yet, as inputs of the service vat: a method and its arguments."""
+    """What came in and was not taken yet, as inputs of the service vat: a method and its arguments.
 
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
+    One that is `beside` another wakes whoever waits for the other, and announces what came as the other does.
+    """
+
+    def __init__(self, beside: Inbox | None = None) -> None:
+        self._changed: threading.Condition = threading.Condition() if beside is None else beside._changed
+        self._main = beside or self
+        self._all = [self]
+        if beside is not None:
+            beside._all.append(self)
         self._inputs: deque[tuple[str, list[Any]]] = deque()
         self._bytes = 0
         self.arrived: Callable[[], None] = lambda: None
@@ -42,7 +49,7 @@ class Inbox:
             self._inputs.append((method, list(args)))
             self._bytes += _size(args)
             self._changed.notify_all()
-        self.arrived()
+        self._main.arrived()
 
     def take(self) -> tuple[str, list[Any]] | None:
         """The oldest input, or None."""
@@ -68,10 +75,16 @@ class Inbox:
             self._bytes = 0
 
     def wait(self, seconds: float) -> bool:
-        """Wait until there is an input; returns whether there is."""
+        """Wait until there is an input, here or beside; returns whether there is."""
         with self._changed:
-            return self._changed.wait_for(lambda: bool(self._inputs), seconds)
+            return self._changed.wait_for(lambda: any(each._inputs for each in self._all), seconds)
 
 
 def _size(args: Any) -> int:
-    return 100 + sum(len(arg) for arg in args if isinstance(arg, bytes))
+    found = 100
+    for arg in args.values() if isinstance(args, dict) else args:
+        if isinstance(arg, bytes | str):
+            found += len(arg)
+        elif isinstance(arg, dict | list | tuple):
+            found += _size(arg)
+    return found

@@ -15,15 +15,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from concurrent.futures import Future
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 from swingset.host.wires.wire_inbox import Inbox
 from swingset.host.wires.wire_secrets import Secrets
+from swingset.host.wires.wire_thread import thread
 from swingset.model.visible import one_line
 from swingset.net import locators, syrup
 from swingset.net.framing import Framer, framer
@@ -33,8 +31,6 @@ from swingset.net.sessions import ABORT
 from swingset.net.values import Malformed, Record
 from swingset.netlayers.base import Link, Listening, NetlayerError
 from swingset.netlayers.finding import netlayer
-
-_T = TypeVar("_T")
 
 MOST_UNSENT = 32 << 20
 """How many bytes may wait to be sent on one connection before it is closed."""
@@ -55,30 +51,6 @@ _RETRY = 0.01
 _AT_ONCE, _PER_SECOND = 50, 10.0
 _BEGINS = re.compile(rb"<(?:16'op:start-session|8'op:abort)[^>]")
 _SAYS = re.compile(rb"<[0-9]{1,2}'op:[a-z-]+")
-
-
-class _Thread:
-    """The thread, started when it is first needed."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """Its event loop."""
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="swingset-wire", daemon=True).start()
-            return self._loop
-
-    def begin(self, work: Coroutine[Any, Any, _T]) -> Future[_T]:
-        """Have something run there."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop)
-
-
-_thread = _Thread()
 
 
 @dataclass
@@ -143,30 +115,30 @@ class Wires:
 
     def listen(self, transport: str, options: Mapping[str, str]) -> Locator:
         """Take connections; returns where. Raises `NetlayerError`, or `OSError`."""
-        found = _thread.begin(self._listen(transport, options)).result(DIALLING)
+        found = thread.begin(self._listen(transport, options)).result(DIALLING)
         return found.location
 
     def connect(self, name: str, locator: str) -> None:
         """Begin to dial."""
         self._starting.add(name)
-        _thread.loop.call_soon_threadsafe(self._connect, name, locator)
+        thread.loop.call_soon_threadsafe(self._connect, name, locator)
 
     def send(self, name: str, data: bytes | None) -> None:
         """Send a message, or close with None."""
-        _thread.loop.call_soon_threadsafe(self._send, name, data)
+        thread.loop.call_soon_threadsafe(self._send, name, data)
 
     def admit(self, name: str) -> None:
         """The session of a connection has begun: read on."""
-        _thread.loop.call_soon_threadsafe(self._admit, name)
+        thread.loop.call_soon_threadsafe(self._admit, name)
 
     def drop_all(self) -> None:
         """Close all connections, and forget what came over them."""
-        _thread.begin(self._drop_all()).result(DIALLING)
+        thread.begin(self._drop_all()).result(DIALLING)
         self.inbox.clear()
 
     def close(self) -> None:
         """Close everything."""
-        _thread.begin(self._stop()).result(DIALLING)
+        thread.begin(self._stop()).result(DIALLING)
 
     @property
     def open(self) -> int:

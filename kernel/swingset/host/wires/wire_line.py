@@ -14,7 +14,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import Counter, deque
-from typing import Any
+from typing import Any, Protocol
 
 from swingset.host.base import policies
 from swingset.host.base.opened import Opened
@@ -42,6 +42,18 @@ FROM_ONE = 20
 _LOG = 100
 
 
+class Beside(Protocol):
+    """Another way into the world, served together with its wire."""
+
+    def pump(self, seconds: float) -> bool:
+        """Deliver what came in; returns whether anything was done."""
+        ...
+
+    def waits(self) -> bool:
+        """Whether something may still come that somebody waits for."""
+        ...
+
+
 class Line:
     """The wire of one open world."""
 
@@ -50,6 +62,8 @@ class Line:
         self._kernel = opened.kernel
         self._own = own
         self.inbox = Inbox()
+        self.beside: list[Beside] = []
+        """What else comes into the world from outside."""
         self.log: deque[dict[str, str]] = deque(maxlen=_LOG)
         self._secrets: Secrets | None = None
         self._wires: Wires | None = None
@@ -154,7 +168,11 @@ class Line:
         self._kernel.queue_one_way(self._kernel.root_of(NET), write([method, args]))
 
     def pump(self, seconds: float) -> bool:
-        """Deliver what came in, run the world, commit and send; returns whether anything was done."""
+        """Deliver what came in, here and beside, run, commit and send; returns whether anything was done."""
+        done = [each.pump(seconds) for each in self.beside]
+        return self._pump(seconds) or any(done)
+
+    def _pump(self, seconds: float) -> bool:
         if self._wires is None or self._pumping:
             return False
         self.begin()
@@ -232,7 +250,10 @@ class Line:
         return self._serves() and self._kernel.cranks.has_work(clean_up=False)
 
     def waits(self) -> bool:
-        """Whether something that waits for a peer may still be answered."""
+        """Whether something that waits for a peer, or beside, may still be answered."""
+        return self._waits() or any(each.waits() for each in self.beside)
+
+    def _waits(self) -> bool:
         if self._wires is None or self._stale or not self._serves():
             return False
         if self.inbox or (self._device is not None and self._device.wrote):

@@ -1,0 +1,142 @@
+"""What a host's server does with a request for a site: it becomes an input of the world, and waits.
+
+It waits for a bounded time, and only so many wait at once. A page of another site cannot use the site of a
+person who looks at it: the name of the host has to be one that the server has, and where a page says from
+where it comes, that has to be the site itself or one that the host has named.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from swingset.host.wires.http_sockets import Sockets
+from swingset.host.wires.wire_inbox import Inbox
+from swingset.netlayers.http_server import Request, Response, ServerSocket, refusal
+from swingset.netlayers.secured import is_loopback
+
+MOST_WAITING = 100
+"""How many requests of all sites wait for their answers at once."""
+
+_MOST_FIELDS = 200
+_ENDED = ("timed-out", "the site has not answered in time")
+
+
+class Waiting:
+    """The requests of one life of the device that wait for their answers."""
+
+    def __init__(self, inbox: Inbox, sockets: Sockets, life: str) -> None:
+        self.inbox = inbox
+        self.sockets = sockets
+        self._life = life
+        self._count = 0
+        self._replies: dict[str, asyncio.Future[Response | None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._replies)
+
+    async def ask(self, method: str, prefix: str, request: Request, seconds: float) -> tuple[str, Any]:
+        """Ask the world; returns the name of the request, and the response, or None to take a WebSocket."""
+        if len(self._replies) >= MOST_WAITING or self.inbox.full:
+            return "", refusal(503)
+        self._count += 1
+        name = f"{self._life}-{self._count}"
+        reply = self._replies[name] = asyncio.get_running_loop().create_future()
+        try:
+            self.inbox.put(method, name, prefix, _said(request, prefix))
+            return name, await asyncio.wait_for(reply, seconds)
+        except TimeoutError:
+            self.inbox.put("closed", name, _ENDED, None)
+            return name, refusal(504)
+        finally:
+            self._replies.pop(name, None)
+
+    def reply(self, name: str, response: Response | None) -> None:
+        """Answer a request, if it still waits."""
+        found = self._replies.get(name)
+        if found is not None and not found.done():
+            if response is None:
+                self.sockets.expect(name)
+            found.set_result(response)
+
+    def end(self) -> None:
+        """Answer all requests: the world has gone somewhere else."""
+        for name in list(self._replies):
+            self.reply(name, refusal(503))
+
+
+class SiteApp:
+    """One site, mounted at its prefix."""
+
+    def __init__(self, prefix: str, site: Mapping[str, Any], waiting: Waiting, *, secure: bool) -> None:
+        self._prefix = prefix
+        self._site = site
+        self._waiting = waiting
+        self._secure = secure
+        self._names: dict[int, str] = {}
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a request."""
+        unfit = self._unfit(request)
+        if unfit is not None:
+            return unfit
+        _, response = await self._waiting.ask("requested", self._prefix, request, self._site["seconds"])
+        found: Response = refusal(500) if response is None else response
+        return found
+
+    async def refuse(self, request: Request) -> Response | None:
+        """Have the world take a WebSocket, or refuse it."""
+        unfit = self._unfit(request)
+        if unfit is not None:
+            return unfit
+        name, found = await self._waiting.ask("knocked", self._prefix, request, self._site["seconds"])
+        if found is None:
+            self._names[id(request)] = name
+        response: Response | None = found
+        return response
+
+    async def talk(self, request: Request, socket: ServerSocket) -> None:
+        """Carry what is said over a WebSocket."""
+        await self._waiting.sockets.carry(self._names.pop(id(request)), socket)
+
+    def _unfit(self, request: Request) -> Response | None:
+        """The refusal of a request that is for another host, or from the page of another."""
+        host = request.header("host") or ""
+        named = urlsplit(f"//{host}").hostname or ""
+        if not self._secure and not is_loopback(named) and named not in self._site["hosts"]:
+            return refusal(421)
+        origin = request.header("origin")
+        own = f"{'https' if self._secure else 'http'}://{host}"
+        if origin is not None and origin != own and origin not in self._site["origins"]:
+            return refusal(403)
+        return None
+
+
+def _said(request: Request, prefix: str) -> dict[str, Any]:
+    """A request as vats get it."""
+    headers: dict[str, str] = {}
+    for name, value in request.headers:
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    try:
+        query = dict(parse_qsl(request.query, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        query = {}
+    return {
+        "method": request.method,
+        "path": request.path[len(prefix) :],
+        "url": request.path + (f"?{request.query}" if request.query else ""),
+        "query": query,
+        "headers": headers,
+        "body": request.body,
+    }
+
+
+def response_of(answer: Mapping[str, Any]) -> Response:
+    """The response that a vat's answer is."""
+    headers = tuple((str(name), str(value)) for name, value in answer["headers"])
+    body = answer["body"]
+    if not body and answer["status"] >= 400 and not headers:
+        return refusal(answer["status"])
+    return Response(answer["status"], headers, body)
