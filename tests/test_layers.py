@@ -38,6 +38,7 @@ LAYERS = {
     "swingset.lens": {"swingset.model", "swingset.world", "swingset.core"},
     "swingset.host": BELOW_THE_HOST,
     "swingset.time": BELOW_THE_HOST | {"swingset.host"},
+    "swingset.cluster": BELOW_THE_HOST | {"swingset.host", "swingset.time"},
     "swingset.command": BELOW_THE_HOST | {"swingset.host", "swingset.time"},
     "swingset_nb": {
         "swingset.model",

@@ -1,0 +1,34 @@
+"""Many forks of a world at once: in this process, in processes of this machine, or on a Dask cluster.
+
+A world is data, and what a fork of it does is a pure function of that data and of what is said to it. So a
+fork can run anywhere, twice, or not at all if its outcome is known, and the outcome is the same. That is what
+Dask distributes well: scheduling, transport, retries and the dashboard are Dask's (the extra `cluster`).
+The deliveries of one world stay in one process.
+
+- `variants` says what is other in one fork, and names it by content;
+- `trials` lives one variant in a fork, and measures it;
+- `carrying` brings a world into other processes, once each;
+- `pools` are the processes;
+- `sweeps` puts them together, `outcomes` is what comes of it.
+
+Nothing here is part of a world: no outcome, order or number of processes reaches a vat, a record or a digest.
+"""
+
+from swingset.cluster.checking import CheckedWorld, verify_worlds
+from swingset.cluster.outcomes import Outcome, Sweep
+from swingset.cluster.pools import ClusterMissing
+from swingset.cluster.sweeps import sweep
+from swingset.cluster.trials import Trial
+from swingset.cluster.variants import BadVariant, Variant
+
+__all__ = [
+    "BadVariant",
+    "CheckedWorld",
+    "ClusterMissing",
+    "Outcome",
+    "Sweep",
+    "Trial",
+    "Variant",
+    "sweep",
+    "verify_worlds",
+]

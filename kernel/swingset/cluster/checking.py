@@ -1,0 +1,106 @@
+"""Verifies many worlds at once, each in a process of its own turn: a corpus, before a new kernel is used.
+
+The worlds are files that every process can read, or that are sent to it as archives. Nothing in them changes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from swingset.cluster.pools import clients, over
+from swingset.host.worlds.opening import open_world
+from swingset.model.foreign import said
+from swingset.model.visible import one_line
+from swingset.time.replaying.verification import Depth, verify
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+@dataclass(frozen=True)
+class CheckedWorld:
+    """What was found in one world: its path, how deep was looked, the problems in words, and its digest.
+
+    `digest` is None if the world could not be opened.
+    """
+
+    path: str
+    depth: int
+    problems: tuple[str, ...]
+    digest: str | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything that was checked is right."""
+        return not self.problems
+
+
+def verify_worlds(
+    paths: Iterable[str | os.PathLike[str]],
+    depth: Depth = 2,
+    *,
+    processes: int | None = None,
+    client: Client | None = None,
+    each: Callable[[CheckedWorld], None] | None = None,
+) -> list[CheckedWorld]:
+    """Verify worlds, many at the same time.
+
+    Args:
+        paths: world files. With a `client`, its processes read them by these paths.
+        depth: how deep, as in `swingset.verify`: 3 repeats all records, 4 runs all vats again.
+        processes: of this machine, None for one for each core, 0 for none but this.
+        client: a client of a Dask cluster, whose processes are used instead.
+        each: called with what was found in a world as it comes.
+    Returns:
+        What was found, in the order of the paths. A world that cannot be opened is a problem of its own.
+    Raises:
+        ClusterMissing: if processes are asked for, and the extra is not installed.
+    Source:
+        Ours: corpora of recorded worlds are what new kernels are tried on.
+    Example:
+        >>> from swingset.cluster import verify_worlds
+        >>> with swingset.open_world(folder / "a.world", worker="local") as made:
+        ...     made.commit("made")
+        1
+        >>> [found.ok for found in verify_worlds([folder / "a.world"], processes=0)]
+        [True]
+    """
+    wanted = [os.fspath(path) for path in paths]
+    found: dict[str, CheckedWorld] = {}
+    if client is None and processes == 0:
+        for path in wanted:
+            found[path] = check(path, depth)
+            if each is not None:
+                each(found[path])
+    elif wanted:
+        many = min(os.cpu_count() or 1 if processes is None else processes, len(wanted))
+        tasks = {f"verify-{os.getpid()}-{at}": (path, depth) for at, path in enumerate(wanted)}
+
+        def lost(name: str, words: str) -> CheckedWorld:
+            return CheckedWorld(tasks[name][0], depth, (words,), None)
+
+        with clients(client, many) as using:
+            for checked in over(using, check, [], tasks, lost):
+                found[checked.path] = checked
+                if each is not None:
+                    each(checked)
+    return [found[path] for path in wanted]
+
+
+def check(path: str, depth: Depth) -> CheckedWorld:
+    """Verify one world file, without its lock; whatever goes wrong is what was found.
+
+    Args:
+        path: the file.
+        depth: how deep.
+    """
+    try:
+        with open_world(path, create=False, look_only=True) as world:
+            found = verify(world, depth)
+            return CheckedWorld(path, found.depth, tuple(found.found()), world.digest())
+    except Exception as problem:
+        words = f"{one_line(type(problem).__name__, 80)}: {one_line(said(problem), 400)}"
+        return CheckedWorld(path, 0, (words,), None)

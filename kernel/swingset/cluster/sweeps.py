@@ -1,0 +1,263 @@
+"""Sweeps: forks of a world by the thousand, each with something other, and a measure of what came of it.
+
+What a fork does is a pure function of the world, the variant and the measure, so a task is named by a hash of
+the three. An outcome that is known by that name is not lived again: in this process, or in a folder that is
+given as a cache. A sweep that was stopped goes on from there when it is repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import secrets
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from swingset.cluster.carrying import Carried, carry
+from swingset.cluster.outcomes import Outcome, Sweep
+from swingset.cluster.pools import Task, clients, over, play
+from swingset.cluster.trials import Measure, Trial, live, outcome_of
+from swingset.cluster.variants import BadVariant, Variant, task_name, variant_of
+from swingset.core.errors import KernelError
+from swingset.host.sessions.session import Session
+from swingset.host.variables.looking import is_reference
+from swingset.host.worlds.controller import Controller
+from swingset.model.visible import one_line
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from swingset.time.forks.what_if import WhatIf
+
+MOST_KNOWN = 20_000
+"""How many outcomes this process remembers, those that were asked for last."""
+
+_known: OrderedDict[str, Outcome] = OrderedDict()
+
+
+def sweep(
+    world: Controller | Session,
+    variants: Iterable[Variant | Mapping[str, Any]],
+    measure: Measure,
+    *,
+    refs: Mapping[str, Any] | None = None,
+    processes: int | None = None,
+    client: Client | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    each: Callable[[Outcome], None] | None = None,
+    cache: str | os.PathLike[str] | None = None,
+) -> Sweep:
+    """Live a world differently, many times, and measure what comes of it. The world does not change.
+
+    Args:
+        world: an open world, or a session of one. What waits to be committed is committed.
+        variants: what is other in each fork: a `Variant`, or only the values that the measure reads.
+        measure: called with a `Trial` in each fork, after the variant's messages were delivered. What it
+            returns is the row: a dict of plain data, one such value, or a promise of the fork for it. It runs
+            in other processes, so it may use nothing of the live world, and it should ask for nothing outside
+            of the fork: chance and times are values of the variant.
+        refs: references of the session that the measure may use, by name: `trial.ref("purse")`.
+        processes: of this machine, None for one for each core, 0 for none but this. They need the extra
+            `cluster`.
+        client: a client of a Dask cluster, whose processes are used instead.
+        progress: called with how many variants are done, and how many there are.
+        each: called with each outcome as it comes.
+        cache: a folder in which outcomes are kept and looked for, by the names of their tasks.
+    Returns:
+        The outcomes, in the order of the variants. What went wrong in a fork is its outcome.
+    Raises:
+        BadVariant: for a variant that is no plain data, and for a measure that names a live reference.
+        ClusterMissing: if processes are asked for, and the extra is not installed.
+        WorldError: if the world cannot be packed.
+    Source:
+        Ours. Golem forks one agent, Antithesis whole systems; here a fork is a file and a name.
+    Example:
+        >>> from swingset.cluster import Variant, sweep
+        >>> def opened(trial):
+        ...     return {"cranks": trial.controller.crank}
+        >>> many = [Variant({"n": n}, send=[("bank", "open_purse", ["ann"])] * n) for n in range(3)]
+        >>> found = sweep(world, many, opened, processes=0)
+        >>> len(found), found[2].cranks > found[1].cranks
+        (3, True)
+    """
+    controller = world.controller if isinstance(world, Session) else world
+    made = [variant_of(given, place) for place, given in enumerate(variants)]
+    named = _named(world, refs or {})
+    _refuse_live(measure)
+    alone = client is None and processes == 0
+    with controller.lock:
+        carried = carry(controller, past=any(each.at is not None for each in made), complete=not alone)
+    print_of = fingerprint(measure)
+    once = secrets.token_hex(
+        16
+    )  # a measure that nothing tells apart from others has no outcomes to find again
+    names = [task_name(carried.id, variant, named, print_of or once) for variant in made]
+    kept = _Kept(cache) if print_of is not None else None
+    tasks = {
+        name: Task(place, name, variant, named)
+        for place, (name, variant) in enumerate(zip(names, made, strict=True))
+    }
+    found = {} if kept is None else {name: known for name in tasks if (known := kept.get(name)) is not None}
+    before = len(found)
+    _tell(progress, before, len(tasks))
+    for outcome in found.values():
+        _tell(each, outcome)
+    left = {name: task for name, task in tasks.items() if name not in found}
+    for outcome in _lived(controller, carried, measure, left, client, processes):
+        found[outcome.name] = outcome
+        if kept is not None:
+            kept.put(outcome)
+        _tell(each, outcome)
+        _tell(progress, len(found), len(tasks))
+    ordered = [_at(found[name], place) for place, name in enumerate(names)]
+    return Sweep(ordered, before, partial(_again, controller, made, named, measure, carried.id))
+
+
+def _lived(
+    controller: Controller,
+    carried: Carried,
+    measure: Measure,
+    tasks: Mapping[str, Task],
+    client: Client | None,
+    processes: int | None,
+) -> Iterator[Outcome]:
+    if client is None and processes == 0:
+        for task in tasks.values():
+            yield outcome_of(controller, task.place, task.name, task.variant, task.refs, measure)
+    elif tasks:
+        many = min(os.cpu_count() or 1 if processes is None else processes, len(tasks))
+
+        def lost(name: str, words: str) -> Outcome:
+            return Outcome(tasks[name].place, name, dict(tasks[name].variant.values), error=words)
+
+        shared = [(f"world-{carried.id}", carried), (f"measure-{secrets.token_hex(16)}", measure)]
+        with clients(client, many) as using:
+            yield from over(using, play, shared, {name: (task,) for name, task in tasks.items()}, lost)
+
+
+def _again(
+    controller: Controller,
+    variants: list[Variant],
+    refs: Mapping[str, str],
+    measure: Measure,
+    world: str,
+    place: int,
+    look: Callable[[Trial], None] | None,
+) -> tuple[WhatIf, str | None]:
+    """A variant lived again in this process."""
+    variant = variants[place]
+    with controller.lock:
+        past = any(each.at is not None for each in variants)
+        if carry(controller, past=past, complete=False).id != world:
+            words = "the world has gone on since the sweep"
+            raise KernelError(f"{words}: sweep again, or go back to where it was")
+        return live(controller, variant, refs, measure, look)
+
+
+def _at(outcome: Outcome, place: int) -> Outcome:
+    return outcome if outcome.place == place else Outcome(**{**asdict(outcome), "place": place})
+
+
+def _tell(listener: Callable[..., None] | None, *said: Any) -> None:
+    if listener is not None:
+        listener(*said)
+
+
+def _named(world: Controller | Session, refs: Mapping[str, Any]) -> dict[str, str]:
+    """The kernel's names of references, which mean the same in every copy of the world."""
+    named: dict[str, str] = {}
+    for name, value in refs.items():
+        kref = world.kref_of(value) if isinstance(world, Session) else None
+        if kref is None or not kref.startswith("ko"):
+            words = "is no reference of this session to an object"
+            where = "" if isinstance(world, Session) else ": give the sweep the session, not its controller"
+            raise BadVariant(f"refs: {one_line(name, 60)!r} {words}{where}")
+        named[name] = kref
+    return named
+
+
+def _refuse_live(measure: Measure) -> None:
+    """Raise `BadVariant` for a measure that names a reference of the live world."""
+    if not inspect.isfunction(measure):
+        return
+    found = inspect.getclosurevars(measure)
+    for name, value in {**found.globals, **found.nonlocals}.items():
+        if is_reference(value):
+            words = f"the measure uses {one_line(name, 60)}, a reference of the live world"
+            raise BadVariant(
+                f"{words}: a fork has its own. Give refs={{{name!r}: {name}}} to the sweep, and use"
+                f" trial.ref({name!r}) in the measure"
+            )
+
+
+def fingerprint(measure: Measure) -> str | None:
+    """A hash of what a measure does; None for one that nothing tells apart, whose outcomes are not kept.
+
+    Args:
+        measure: a function. What it uses of a module that is a file is hashed with the file.
+    """
+    try:
+        from dask.tokenize import TokenizationError, tokenize
+    except ImportError:
+        return None
+    try:
+        token = tokenize(measure, ensure_deterministic=True)
+    except (TokenizationError, TypeError, ValueError):
+        return None
+    module = sys.modules.get(getattr(measure, "__module__", None) or "")
+    path = getattr(module, "__file__", None)
+    if path is not None:
+        try:
+            token += hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        except OSError:
+            return None
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class _Kept:
+    """Outcomes that are known, in this process and in a folder."""
+
+    def __init__(self, folder: str | os.PathLike[str] | None) -> None:
+        self._folder = None if folder is None else Path(folder)
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+
+    def get(self, name: str) -> Outcome | None:
+        """The outcome of a task, if it is known."""
+        found = _known.get(name)
+        if found is None and self._folder is not None:
+            found = _read(self._folder / f"{name}.json", name)
+        if found is not None:
+            _known[name] = found
+            _known.move_to_end(name)
+        return found
+
+    def put(self, outcome: Outcome) -> None:
+        """Remember an outcome, unless something outside of the fork may have gone wrong."""
+        if outcome.error is not None:
+            return
+        _known[outcome.name] = outcome
+        while len(_known) > MOST_KNOWN:
+            _known.popitem(last=False)
+        if self._folder is not None:
+            path = self._folder / f"{outcome.name}.json"
+            draft = path.with_suffix(f".{os.getpid()}")
+            draft.write_text(json.dumps(asdict(outcome)))
+            draft.replace(path)
+
+
+def _read(path: Path, name: str) -> Outcome | None:
+    """An outcome from a file; None if there is none, or if it is not what was written."""
+    try:
+        found = Outcome(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    is_sound = found.name == name and isinstance(found.values, dict) and isinstance(found.row, dict)
+    return found if is_sound and isinstance(found.place, int) else None
