@@ -66,7 +66,7 @@ def variant_of(given: Variant | Mapping[str, Any], place: int) -> Variant:
     values = plain(made.values, f"{where}, values")
     sends = []
     for message in made.send:
-        if len(message) != 3 or not all(isinstance(part, str) for part in message[:2]):
+        if len(message) != 3 or not (type(message[0]) is str and _is_method(message[1])):
             raise BadVariant(f"{where}: a message to send is a vat's name, a method and a list of arguments")
         sends.append((message[0], message[1], plain(list(message[2]), f"{where}, {message[1]}()")))
     code = {
@@ -78,6 +78,10 @@ def variant_of(given: Variant | Mapping[str, Any], place: int) -> Variant:
     if made.drop and not made.again:
         raise BadVariant(f"{where}: what is dropped is dropped of what comes again: say `again=True`")
     return Variant(values, tuple(sends), code, made.at, made.again, tuple(map(int, made.drop)))
+
+
+def _is_method(name: object) -> bool:
+    return type(name) is str and name.isidentifier() and not name.startswith("_")
 
 
 def plain(value: Any, where: str, depth: int = 0) -> Any:
