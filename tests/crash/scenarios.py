@@ -16,6 +16,7 @@ import pytest
 
 from swingset import Controller, Ref, Retention, VatFault, export_archive, import_archive, open_world
 from swingset.testing.lives import Act
+from tests.crash.voting import DEARER, GOVERNANCE, SHOP, TOWN
 from tests.vat_sources import PURSE, SAVINGS
 
 BANK = (
@@ -299,6 +300,19 @@ def let(world: Controller) -> None:
     world.run()
 
 
+def install(name: str, source: str) -> Act:
+    """Install a graph of modules under a name."""
+    parts = (("exits", '__exits__ = ["swingset.vat.contract"]\n'), ("shop", source))
+    return lambda world: world.devices.install_bundle(parts, name)
+
+
+def settle(world: Controller) -> None:
+    """Have the town make a shop, an electorate and a governor."""
+    roots = [world.devices.service("vatAdmin"), world.vats.root("governor"), world.devices.node("bundle")]
+    world.queue_to_root("town", "settle", [Ref(root) for root in roots], policy="none")
+    world.run()
+
+
 def export(world: Controller) -> None:
     """Write a copy and an archive of the world, which hold the same state."""
     with TemporaryDirectory() as folder:
@@ -382,6 +396,12 @@ SCENARIOS: dict[str, list[Act]] = {
     "heaps": [
         make("count", COUNTER), ask("count", "up"), point("one"), ask("count", "up"), back("one"),
         ask("count", "up"), lambda world: world.vats.snapshot_all(), ask("count", "up"),
+    ],
+    "votes": [
+        make("governor", GOVERNANCE), make("town", TOWN), install("shop", SHOP), settle,
+        install("dearer", DEARER), ask("town", "propose", "dearer"), ask("town", "vote", "ann", "yes"),
+        upgrade("governor", GOVERNANCE + "# the second"), ask("town", "vote", "bob", "yes"),
+        ask("town", "close"), ask("town", "look"),
     ],
     "vats that make vats": [make("landlord", LANDLORD), let, ask("landlord", "evict"), run],
 }  # fmt: skip
