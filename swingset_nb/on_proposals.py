@@ -60,7 +60,8 @@ def propose(notebook: Notebook, given: argparse.Namespace) -> Shown:
         f"`session.proposals.reference({number})` is what a vote is about",
     )
     found = session.proposals.judge(number)
-    return Message(f"proposal {number}: vat {given.vat} becomes {given.module}", [found.verdict], hints)
+    what = f"gets another {given.part}, of {given.module}" if given.part else f"becomes {given.module}"
+    return Message(f"proposal {number}: vat {given.vat} {what}", [found.verdict], hints)
 
 
 @command(

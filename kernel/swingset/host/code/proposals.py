@@ -141,7 +141,9 @@ class Proposals:
             ['it imports socket, and the running code does not']
         """
         row, vats = self.get(number), self._joined.controller.vats
-        running = vats.parts(row.target) if row.target in vats else None
+        running: Parts | None = None
+        if row.target in vats:
+            running = () if row.part else vats.parts(row.target)
         return judged(row.target, self.parts(number), running, self._accepted, pure=bool(row.part))
 
     def rehearse(self, number: int, *, records: Extent = None) -> Rehearsal:

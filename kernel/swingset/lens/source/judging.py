@@ -138,6 +138,8 @@ def judged(
 ) -> Judged:
     """Read a proposal beside the running code; None if there is no vat of that name.
 
+    What runs already, or was audited, is taken as judged: a reader looks at what is new to everybody.
+
     With `pure`, code that is imported for a function: it has no business with any exit.
     """
     accepted = list(libraries)
@@ -237,10 +239,11 @@ def _of_modules(modules: Iterable[JudgedModule], accepted: list[AuditedLibrary])
             found.append(Finding("name-of-python", "it takes the place of a module of Python's", module.name))
         if not module.name.isascii() or any(not char.isprintable() for char in module.name):
             found.append(Finding("odd-name", "its name has characters that look like others", module.name))
-        found += [
-            Finding("cannot-be-judged", f"line {doubt.line}: {doubt.words}", module.name)
-            for doubt in module.facts.doubts
-        ]
+        if module.standing != "known" and not module.audits:
+            found += [
+                Finding("cannot-be-judged", f"line {doubt.line}: {doubt.words}", module.name)
+                for doubt in module.facts.doubts
+            ]
     return found
 
 
