@@ -51,6 +51,31 @@ def test_a_vat_is_held_still_and_goes_on(opened: Kernel) -> None:
     assert "vat desk is not suspended" in opened.run("%swingset resume desk").plain
 
 
+def test_a_vat_is_cloned(opened: Kernel) -> None:
+    """The new name stands for the clone's root, others for what is listed; refusals say what to type."""
+    opened.run("note = await E(desk).write('one')")
+    said = opened.run("%swingset clone desk as annex note=annex_note").plain
+    assert said.startswith("vat annex is a clone of desk since crank ")
+    assert "annex_note stands for the clone's own" in said
+    assert "annex │ two" in opened.run("await E(annex).write('two')").printed
+    assert "Note" in opened.run("annex_note").plain
+    for line, words in {
+        "clone desk as annex": "vat annex exists",
+        "clone desk as print": "'print' means something else in every notebook",
+        "clone desk as vatAdmin": "the name vatAdmin is kept",
+        "clone nobody as other": "there is no vat 'nobody'",
+        "clone desk as other note": "wants a name, = and the name of the clone's own",
+        "clone desk as other lamp=lamp2": "'lamp' is no reference to an object",
+        "clone desk as other note=answer_": "vat other is a clone",
+    }.items():
+        ran = opened.run(f"%swingset {line}")
+        assert words in (ran.traceback if ran.error else ran.plain), line
+    undone = opened.run("%swingset undo")
+    assert "other" not in opened.run("%swingset vats").plain, undone.plain
+    code = opened.run("%%vat annex --upgrade\n" + DESK.partition("\n")[2] + "# changed").plain
+    assert "incarnation 1" in code
+
+
 def test_what_waits_is_given_up(opened: Kernel) -> None:
     """The first message is rejected to whoever sent it, by a code."""
     opened.run("%swingset suspend desk")

@@ -67,7 +67,7 @@ def import_bundle(
     before, vat.kinds.prefix = vat.kinds.prefix, "" if name is None else f"{name}."
     try:
         with patched():
-            namespace = run_parts(vat.vat_name, parts, own, filled)
+            namespace = run_parts(vat.code_name, parts, own, filled)
     finally:
         vat.kinds.prefix = before
     vars(module).update(namespace)

@@ -138,6 +138,7 @@ class Vat(Protocol):
     """What any part may ask of its vat."""
 
     vat_name: str
+    code_name: str
     title: str
     incarnation: int
     kind: VatKind
