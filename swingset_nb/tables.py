@@ -24,6 +24,8 @@ def vat_table(lens: Lens) -> Table:
         rows.append(
             [vat.name, vat.incarnation, state, worker, vat.exports, vat.imports, vat.deliveries, metered]
         )
+        if vat.clone_of is not None:
+            notes.append(f"{vat.name} is a clone of {vat.clone_of}")
         if vat.reason:
             notes.append(f"{vat.name}: {vat.reason}")
         for module in stale.get(vat.name, ()):

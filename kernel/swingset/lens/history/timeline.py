@@ -8,26 +8,28 @@ that leads to the present. Only commits in which a vat's own row changed are dec
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 import apsw
 
+from swingset.model.cloning import read_cloned_from
 from swingset.model.visible import one_line
 from swingset.world.edge import told_in_words
 from swingset.world.file import WorldFile
 from swingset.world.line import Line, Mark
 from swingset.world.record_lines import lines, read_records
 from swingset.world.records import RowChange
-from swingset.world.rows import RULES, Reader, not_text
+from swingset.world.rows import RULES, Reader, not_text, options_of
 from swingset.world.vats import ATTACHED
 
 _VATS = b'["vats",'
 _CELL = re.compile(rb'^\{"cell":\[([0-9]{1,15}),')
 _AT = {
-    column: list(RULES["vats"]).index(column) for column in ("name", "state", "incarnation", "id", "worker")
+    column: list(RULES["vats"]).index(column)
+    for column in ("name", "state", "incarnation", "id", "worker", "options")
 }
 _WORDS = {"suspended": "suspended", "live": "resumed", "terminated": "terminated"}
 RENEWED = "session began anew"
@@ -38,7 +40,8 @@ RENEWED = "session began anew"
 class Happening:
     """What happened to a vat: `created`, `upgraded`, `suspended`, `resumed` or `terminated`.
 
-    The vat of a session is not upgraded: of it, `what` is `session began anew`.
+    The vat of a session is not upgraded: of it, `what` is `session began anew`. Of a clone that is created,
+    `clone_of` is the name of its vat.
 
     `record` is the number of the record, and `crank` the last crank by then.
     """
@@ -48,15 +51,18 @@ class Happening:
     vat: str
     what: str
     incarnation: int
+    clone_of: str | None = None
 
     def __str__(self) -> str:
-        return in_words(one_line(self.vat, 40), self.what, self.incarnation)
+        return in_words(one_line(self.vat, 40), self.what, self.incarnation, self.clone_of)
 
 
-def in_words(vat: str, what: str, incarnation: int) -> str:
+def in_words(vat: str, what: str, incarnation: int, clone_of: str | None = None) -> str:
     """What happened to a vat, as a line names it."""
     if what == RENEWED:
         return f"{vat}: {RENEWED}"
+    if clone_of is not None:
+        return f"{vat} {what}, a clone of {one_line(clone_of, 40)}"
     return f"{vat} {what}" + (f" to incarnation {incarnation}" if what == "upgraded" else "")
 
 
@@ -104,6 +110,7 @@ class _Vats:
     """The vats as of a commit, by what is needed to see how they change."""
 
     known: dict[str, tuple[str, int]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
 
     def begin(self, world: WorldFile, cut: int) -> None:
         """Begin with the vats of the commit at which the past was cut off."""
@@ -118,16 +125,27 @@ class _Vats:
         vat, name, state = (str(row.after[_AT[column]]) for column in ("id", "name", "state"))
         incarnation = int(row.after[_AT["incarnation"]] or 0)
         before = self.known.get(vat)
-        self.known[vat] = state, incarnation
+        self.known[vat], self.names[vat] = (state, incarnation), name
+        of = None
         if before is None:
-            what = "created"
+            what, of = "created", clone_of(row, lambda vat: self.names.get(vat, vat))
         elif before[0] != state:
             what = _WORDS.get(state, state)
         elif before[1] != incarnation:
             what = RENEWED if row.after[_AT["worker"]] == ATTACHED else "upgraded"
         else:
             return None
-        return Happening(crank, record, name, what, incarnation)
+        return Happening(crank, record, name, what, incarnation, of)
+
+
+def clone_of(row: RowChange, called: Callable[[str], str]) -> str | None:
+    """The name of the vat that the vat of a row is a clone of, or None; `called` says names by ids."""
+    try:
+        options = options_of(str(row.after[_AT["options"]])) if row.after is not None else {}
+    except ValueError:
+        return None
+    of = read_cloned_from(options.get("cloned_from"))
+    return None if of is None else called(of[0])
 
 
 def vats_then(world: WorldFile, commit: int) -> Iterator[RowChange]:

@@ -143,6 +143,8 @@ def _box(vat: VatRow) -> Box:
     worker = "this notebook's interpreter" if vat.attached else vat.worker
     waiting = f", {vat.parked} parked" if vat.parked else ""
     state = f"incarnation {vat.incarnation}, {vat.state}{waiting}, {worker}"
+    if vat.clone_of is not None:
+        state += f", a clone of {vat.clone_of}"
     return Box(vat.name, one_line(vat.name, 30), one_line(state, 200))
 
 

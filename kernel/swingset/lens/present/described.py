@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from swingset.core.errors import KernelError
@@ -229,7 +230,9 @@ class _Describing:
     ) -> Described:
         vat = one_line(owner.name, _FIELD)
         code = outline(self._store.world.bundles.get(owner.bundle)) if owner.bundle else Outline({})
-        notes = () if owner.state != SUSPENDED else (f"vat {vat} is suspended",)
+        notes: tuple[str, ...] = () if owner.state != SUSPENDED else (f"vat {vat} is suspended",)
+        for of in islice(self._store.vats.lineage(owner), 1):
+            notes += (f"vat {vat} is a clone of {one_line(of.name, _FIELD)}",)
         if vref == ROOT:
             cls = code.named(code.root or "")
             name = f"root of {vat}" if cls is None else f"{one_line(cls.name, _FIELD)}, root of {vat}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from swingset.lens.state.reading import Reading
+from swingset.model.cloning import read_cloned_from
 from swingset.model.messages import (
     ChangeVatOptions,
     CloneVat,
@@ -21,6 +22,7 @@ from swingset.model.messages import (
 )
 from swingset.model.refs import kref_type
 from swingset.model.states import PromiseState, VatState
+from swingset.world.vats import VatRecord
 
 Direction = Literal["export", "import"]
 """Whether a vat owns what an entry of its c-list names, or another does."""
@@ -30,7 +32,8 @@ Direction = Literal["export", "import"]
 class VatRow:
     """One vat. `deliveries` counts its transcript entries; `since_image` those after its last heap image.
 
-    `attached` says that it runs in the embedder's interpreter, whatever `worker` says.
+    `attached` says that it runs in the embedder's interpreter, whatever `worker` says. `clone_of` is the name
+    of the vat that it is a clone of, or None.
     """
 
     name: str
@@ -46,6 +49,7 @@ class VatRow:
     computrons: int
     parked: int
     attached: bool
+    clone_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,12 @@ class ObjectRow:
     reachable: int
     recognizable: int
     fate: str
+
+
+def clone_of(reading: Reading, vat: VatRecord) -> str | None:
+    """The name of the vat that a vat is a clone of, or None."""
+    of = read_cloned_from(vat.options.get("cloned_from"))
+    return None if of is None else reading.name(of[0]) or of[0]
 
 
 def aims_of(event: QueuedEvent) -> tuple[str, ...]:

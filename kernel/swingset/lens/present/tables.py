@@ -11,7 +11,16 @@ from swingset.lens.history.cause import BESIDE, Asked, Cause, Causes
 from swingset.lens.history.story import Story, story
 from swingset.lens.present.described import Described, describe
 from swingset.lens.present.market import in_turn, with_offers
-from swingset.lens.present.rows import CListRow, ObjectRow, PromiseRow, QueueRow, VatRow, aims_of, queue_row
+from swingset.lens.present.rows import (
+    CListRow,
+    ObjectRow,
+    PromiseRow,
+    QueueRow,
+    VatRow,
+    aims_of,
+    clone_of,
+    queue_row,
+)
 from swingset.lens.source.modules import ModuleRow, module_rows, stale_modules
 from swingset.lens.state.reading import WHOLE, Extent, Reading, among, held_by
 from swingset.lens.state.versions import Stale, Versions
@@ -80,6 +89,7 @@ class Lens:
                     computrons=span.computrons,
                     parked=len(reading.parked[vat.id]),
                     attached=vat.attached,
+                    clone_of=clone_of(reading, vat),
                 )
             )
         return rows

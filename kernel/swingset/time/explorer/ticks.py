@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from swingset.core.errors import KernelError
-from swingset.lens.history.timeline import RENEWED, in_words, vats_then
+from swingset.lens.history.timeline import RENEWED, clone_of, in_words, vats_then
 from swingset.model.capdata import CapData
 from swingset.model.counting import plural
 from swingset.model.spelling import spelled
@@ -76,6 +76,7 @@ class _Seen:
     incarnation: int = 0
     attached: bool = False
     told: bool = True
+    clone_of: str | None = None
 
 
 class Ticks:
@@ -188,7 +189,11 @@ class Ticks:
             return
         vat, name, state = (str(row.after[_AT[at]]) for at in ("id", "name", "state"))
         incarnation, attached = int(row.after[_AT["incarnation"]] or 0), row.after[_AT["worker"]] == ATTACHED
-        self._see(_Seen(crank, record, vat, name, state, incarnation, attached, told))
+        of = clone_of(row, self._called)
+        self._see(_Seen(crank, record, vat, name, state, incarnation, attached, told, of))
+
+    def _called(self, vat: str) -> str:
+        return next((name for name, known in self._ids.items() if known == vat), vat)
 
     def _see(self, seen: _Seen) -> None:
         self._seen.append(seen)
@@ -207,7 +212,8 @@ class Ticks:
             kind = "renewed" if seen.attached else "upgraded"
         if kind is not None and seen.told:
             what = RENEWED if kind == "renewed" else kind
-            words = in_words(one_line(seen.name, NAME), what, seen.incarnation)
+            of = seen.clone_of if kind == "created" else None
+            words = in_words(one_line(seen.name, NAME), what, seen.incarnation, of)
             self._marks.append(Told(seen.crank, kind, words))
 
     # Answers
