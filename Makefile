@@ -87,6 +87,7 @@ bench: engine
 	@$(BIN)/python benchmarks/scale.py
 	@$(BIN)/python benchmarks/floors.py
 	@$(BIN)/python benchmarks/threads.py
+	@$(BIN)/python benchmarks/zygotes.py
 	@$(BIN)/python benchmarks/past.py
 	@$(BIN)/python benchmarks/cells.py
 	@$(BIN)/python benchmarks/explorer.py

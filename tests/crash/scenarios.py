@@ -214,6 +214,11 @@ def upgrade(name: str, source: str) -> Act:
     return lambda world: world.upgrade_vat(name, ((name, source),))
 
 
+def clone(name: str, clone: str) -> Act:
+    """Clone it."""
+    return lambda world: world.clone_vat(name, clone)
+
+
 def refused(name: str, source: str) -> Act:
     """Try to upgrade it with code that cannot take its state over."""
 
@@ -402,6 +407,12 @@ SCENARIOS: dict[str, list[Act]] = {
         install("dearer", DEARER), ask("town", "propose", "dearer"), ask("town", "vote", "ann", "yes"),
         upgrade("governor", GOVERNANCE + "# the second"), ask("town", "vote", "bob", "yes"),
         ask("town", "close"), ask("town", "look"),
+    ],
+    "clones": [
+        make("bank", BANK), ask("bank", "pay", 1), point("one"), clone("bank", "branch"),
+        ask("branch", "pay", 2), clone("branch", "stall"), ask("stall", "pay", 3), upgrade("branch", V2),
+        lambda world: world.terminate_vat("bank", "enough"), run, back("one"), clone("bank", "kiosk"),
+        ask("kiosk", "pay", 4),
     ],
     "vats that make vats": [make("landlord", LANDLORD), let, ask("landlord", "evict"), run],
 }  # fmt: skip

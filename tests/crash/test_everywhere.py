@@ -47,7 +47,7 @@ def test_crashes_at_every_step(name: str, capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.slow
 @pytest.mark.timeout(1_200)
-@pytest.mark.parametrize("name", ["heaps", "upgrade", "promise chains"])
+@pytest.mark.parametrize("name", ["heaps", "upgrade", "promise chains", "clones"])
 def test_crashes_of_confined_vats(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The same with heap images, at sampled steps."""
     report = crash_everywhere(SCENARIOS[name], opening(name, "wasm"), every=(), sample=8)

@@ -21,7 +21,15 @@ from swingset.core.store import KernelStore
 from swingset.model import reasons
 from swingset.model.limits import DEFAULT_LIMITS, WASM_PAGE, Limits
 from swingset.model.states import Reason
-from swingset.workers.base import ImageMismatch, LibraryUnusable, VatSpec, Worker, WorkerFactory
+from swingset.workers.base import (
+    CopyableWorker,
+    HeapImage,
+    ImageMismatch,
+    LibraryUnusable,
+    VatSpec,
+    Worker,
+    WorkerFactory,
+)
 from swingset.workers.replaying import ReplayDiverged, ReplayStopped, replay
 from swingset.world.errors import DamagedWorld
 from swingset.world.vats import Span, VatRecord
@@ -219,28 +227,49 @@ class Warehouse:
     def clone(self, vat: VatRecord, clone: VatRecord) -> Worker:
         """A worker with the memory of a vat for its clone, whose span is still that of the vat.
 
-        A heap image is taken, and kept as one of the clone's. A vat in this process has none, so its
-        transcript is repeated in a second worker. Raises `MemoryNotCopied` if it does not repeat, and what
-        `online` raises.
+        The heap image of now is saved for both. A vat in this process has none, so its transcript is repeated
+        in a second worker. Raises `MemoryNotCopied` if it does not repeat, and what `online` raises.
         """
         self._recall(vat)
-        worker, span = self.online(vat), self._store.vats.span(vat.id)
-        image = worker.snapshot() if worker is not None else None
-        if image is None:
-            try:
-                made = self._bring_back(vat, span)
-            except VatDiverged as difference:
-                raise MemoryNotCopied(
-                    f"vat {vat.name} runs in the host's process, so its memory is made anew from its"
-                    f" transcript, which does not repeat: {difference}"
-                ) from difference
+        worker = self.online(vat)
+        snapshot = None if worker is None else self._image_of_now(vat, worker)
+        if worker is None or snapshot is None:
+            made = self._made_anew(vat)
         else:
-            snapshot = self._store.world.heaps.save(clone.id, image)
-            made = self.factory(clone.worker, clone.id).restore(self._spec(clone), image)
-            here = span._replace(vat=clone.id, start=span.position, start_hash=span.hash, snapshot=snapshot)
-            self._store.vats.save_span(here)
+            heaps, spec, span = self._store.world.heaps, self._spec(clone), self._store.vats.span(vat.id)
+            self._store.vats.save_span(span._replace(vat=clone.id, snapshot=heaps.copy(snapshot, clone.id)))
+            if isinstance(worker, CopyableWorker):
+                made = worker.copy(spec)
+            else:
+                made = self.factory(clone.worker, clone.id).restore(spec, heaps.load(snapshot, vat=vat.id))
         self._keep(clone, made)
         return made
+
+    def _image_of_now(self, vat: VatRecord, worker: Worker) -> str | None:
+        """The heap image of a vat as it is now, which is saved if it is not there; None without memory."""
+        span, heaps = self._store.vats.span(vat.id), self._store.world.heaps
+        if span.snapshot is not None and span.start == span.position and heaps.has(span.snapshot):
+            return span.snapshot
+        image = worker.snapshot()
+        return None if image is None else self._save(vat, image)
+
+    def _save(self, vat: VatRecord, image: HeapImage) -> str:
+        """Save a heap image of a vat as of now; restoring the vat then begins with it."""
+        span, snapshot = self._store.vats.span(vat.id), self._store.world.heaps.save(vat.id, image)
+        self.due.discard(vat.id)
+        self._store.vats.save_span(
+            span._replace(start=span.position, start_hash=span.hash, snapshot=snapshot)
+        )
+        return snapshot
+
+    def _made_anew(self, vat: VatRecord) -> Worker:
+        try:
+            return self._bring_back(vat, self._store.vats.span(vat.id))
+        except VatDiverged as difference:
+            raise MemoryNotCopied(
+                f"vat {vat.name} runs in the host's process, so its memory is made anew from its transcript,"
+                f" which does not repeat: {difference}"
+            ) from difference
 
     def discard(self, vat: str) -> None:
         """Stop the vat's worker; the next delivery restores the vat from the world file.
@@ -289,11 +318,7 @@ class Warehouse:
         image = worker.snapshot() if worker else None
         if image is None:
             return None
-        snapshot = self._store.world.heaps.save(vat.id, image)
-        self._store.vats.save_span(
-            span._replace(start=span.position, start_hash=span.hash, snapshot=snapshot)
-        )
-        return snapshot
+        return self._save(vat, image)
 
     def heap_digest(self, vat: VatRecord) -> str | None:
         """SHA-256 of the vat's whole memory, in hex; None if the worker has no memory to show."""

@@ -23,6 +23,7 @@ from swingset.model.visible import quoted
 
 __all__ = [
     "PAGE_SIZE",
+    "CopyableWorker",
     "HeapImage",
     "ImageMismatch",
     "LibraryUnusable",
@@ -106,6 +107,15 @@ class Worker(Protocol):
 
     def close(self) -> None:
         """Free everything; the worker cannot be used afterwards."""
+        ...
+
+
+@runtime_checkable
+class CopyableWorker(Protocol):
+    """A worker whose memory another one of the same engine can take over, between deliveries."""
+
+    def copy(self, spec: VatSpec) -> Worker:
+        """A worker with the same memory, as one that is restored from the heap image would have it."""
         ...
 
 

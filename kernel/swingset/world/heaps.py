@@ -75,6 +75,20 @@ class Heaps:
         memory.lay(self._snapshots, row)
         return snapshot
 
+    def copy(self, id: str, vat: str) -> str:
+        """Store the heap of an id as one of another vat, too; returns the snapshot's id. No page is read."""
+        base, size, packed = self._row(id, "base, size, pages")
+        copied = _id(vat, base, size, self._table(id, size, packed))
+        self._world.begin()
+        self._world.step("snapshot")
+        self._world.memory.lay(self._snapshots, (copied, vat, base, size, packed, 0, 0))
+        return copied
+
+    def has(self, id: str) -> bool:
+        """Whether the heap of an id is there."""
+        known = "SELECT 1 FROM snapshots WHERE id = ?"
+        return (self._world.fetch(known, (id,)) or self._world.borrowed(known, (id,))) is not None
+
     def load(self, id: str, *, vat: str | None = None, most: int | None = None) -> HeapImage:
         """Load the heap of an id; raises `DamagedRow` if it is not of `vat` or has more than `most` bytes.
 

@@ -27,6 +27,8 @@ def translate(verb: str, given: dict[str, Any], origins: Origins) -> None:
     for name in ("kref", "target"):
         if name in given:
             given[name] = origins.kref(given[name])
+    if "refs" in given:
+        given["refs"] = [origins.kref(kref) for kref in given["refs"]]
     for name in ("methargs", "parameters"):
         if name in given:
             given[name] = origins.kernel_data(given[name])

@@ -19,6 +19,7 @@ from swingset.time.bugs.acts import Act, Called, KrefOf, Made, Origin, Replies, 
 from swingset.time.bugs.recorded_code import recorded_device, recorded_object
 
 ASKS: Mapping[str, Callable[[Controller], Callable[..., Any]]] = {
+    "clone_vat": lambda world: world.clone_vat,
     "meters.create": lambda world: world.meters.create,
     "meters.refill": lambda world: world.meters.refill,
     "meters.set_keeper": lambda world: world.meters.set_keeper,

@@ -112,7 +112,8 @@ class Act:
         """The name of the vat that it starts, or an empty text."""
         if self.kind == "create":
             return self.vat
-        return str(self.args[0]) if self.method == "devices.service" and self.kind == "ask" else ""
+        named = {"devices.service": 0, "clone_vat": 1}.get(self.method) if self.kind == "ask" else None
+        return "" if named is None else str(self.args[named])
 
     def __str__(self) -> str:
         called = self.kind in ("send", "ask")

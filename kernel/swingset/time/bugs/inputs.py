@@ -131,6 +131,8 @@ class _Gathering:
                         made |= {"worker": given["worker"], "options": options}
                     kind: ActKind = "create" if verb == "create-vat" else "upgrade"
                     self._add(Act(0, kind, given.get("name", vat), tuple(parts), **made))
+                case "clone-vat":
+                    self._add(self._clone(vat, given))
                 case "terminate-vat" | "suspend-vat" | "resume-vat" as verb:
                     self._add(Act(0, _KINDS[verb], vat))
                 case _:
@@ -144,6 +146,14 @@ class _Gathering:
             # A record of a stranger's file may have arguments that no host has asked with.
             said = str(problem) if isinstance(problem, Unwritable) else "no host asks so"
             self._left_out.append(one_line(f"{record.verb} of record {record.number}: {said}", 200))
+
+    def _clone(self, vat: str, given: Mapping[str, Any]) -> Act:
+        if [self._target(kref) for kref in given["refs"]] != [Origin(vat=vat)]:
+            raise Unwritable("it lists other objects than the root: clone the root alone, which returns them")
+        how = {"queued": given["queued"]} if given["queued"] != "refuse" else {}
+        if options := self._asked.options(given["options"]):
+            how["options"] = options
+        return Act(0, "ask", method="clone_vat", args=(vat, given["name"]), kwargs=how)
 
     def _parameters(self, raw: Any) -> tuple[str, tuple[Origin, ...]]:
         data = CapData.from_json(raw)

@@ -108,7 +108,8 @@ class _File:
                     [*([self._parts(act)] if act.parts else []), *map(self._value, act.args)]
                     + [f"{name}={self._value(value)}" for name, value in act.kwargs.items()]
                 )
-                return self._named(act, f"world.{act.method}({given})")
+                which = "[0]" if act.method == "clone_vat" else ""  # its root
+                return self._named(act, f"world.{act.method}({given}){which}")
             case "bundle":
                 return self._named(act, f"session.kref_of(session.devices.bundle({self._parts(act)}))")
             case "own":

@@ -117,13 +117,12 @@ class Script:
         """Go on to the next call."""
         self._answers.pop(0)
 
-    def image_of(self, clone: str) -> tuple[int, str | None, str | None]:
-        """Where the transcript of a new clone follows an image, its hash there, and the image."""
+    def span_of(self, vat: str) -> dict[str, Any] | None:
+        """The row of a vat's span as this crank left it, None if it did not change it."""
         for change in self.crank.rows or ():
-            if change.table == "spans" and change.key == (clone,) and change.after is not None:
-                row: dict[str, Any] = dict(zip(RULES["spans"], change.after, strict=True))
-                return row["start"], row["start_hash"], row["snapshot"]
-        return 0, None, None
+            if change.table == "spans" and change.key == (vat,) and change.after is not None:
+                return dict(zip(RULES["spans"], change.after, strict=True))
+        return None
 
     def library_of(self, vat: str) -> str | None:
         """The guest library that this crank gave to a vat."""
@@ -308,10 +307,10 @@ class ScriptedWarehouse(Warehouse):
             raise MemoryNotCopied(fault.message)
         if self._is_run(vat):
             return super().clone(vat, clone)
-        start, start_hash, snapshot = self._script.image_of(clone.id)
-        if snapshot is not None:
-            span = self._store.vats.span(clone.id)
-            self._store.vats.save_span(span._replace(start=start, start_hash=start_hash, snapshot=snapshot))
+        for each in (vat, clone):  # the image is the source's alone
+            if (row := self._script.span_of(each.id)) is not None and row["snapshot"] is not None:
+                image = {name: row[name] for name in ("start", "start_hash", "snapshot")}
+                self._store.vats.save_span(self._store.vats.span(each.id)._replace(**image))
         return self._scripted(clone)
 
     def _bring_back(self, vat: VatRecord, span: Span) -> Worker:

@@ -109,6 +109,13 @@ class BaseImage:
         """Some bytes of this image, from `stack_end` on."""
         return self._map[start - self.stack_end : start - self.stack_end + length]
 
+    def copy(self, guest: Guest, to: Guest) -> None:
+        """Make the memory of a guest that equals this image that of another guest."""
+        guest.refresh()
+        to.grow_to(guest.size)
+        for at in self._differing_blocks(guest):
+            ctypes.memmove(to.base + at, guest.base + at, _BLOCK)
+
     def write_pages(self, guest: Guest, size: int, pages: Mapping[int, bytes]) -> None:
         """Apply a heap image to a guest whose memory equals this image. Raises `ImageMismatch`."""
         if size % _BLOCK or size < self.size:

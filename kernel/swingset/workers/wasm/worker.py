@@ -152,6 +152,20 @@ class WasmWorker:
         pages = self._base.differing_pages(self._guest)
         return HeapImage(self._base.base, self._guest.size, pages)
 
+    def copy(self, spec: VatSpec) -> WasmWorker:
+        """A worker with the same memory, between deliveries only."""
+        self._check_usable()
+        made = self._blank()
+        made._spec = spec
+        try:
+            self._base.copy(self._guest, made._guest)
+        except wasmtime.WasmtimeError as problem:
+            made.close()
+            raise WorkerError(
+                f"vat {spec.name}: a second memory of its size is not to be had: {problem}"
+            ) from None
+        return made
+
     def load(self, heap: HeapImage) -> None:
         """Apply a heap image of the same base to a fresh worker's memory."""
         self._base.write_pages(self._guest, heap.size, heap.pages)
