@@ -265,7 +265,7 @@ class Sessions:
         if row.get("web") is None:
             self.send(conn, Record(ABORT, (reason,)))
         else:
-            self.send_bytes(conn, self._core.web.aborted(reason))
+            self._core.web.abort(conn, reason)
         self._core.after(self._core.wire.close, conn, reason)
         self.end(conn, "aborted", reason, kept=kept)
 

@@ -47,6 +47,8 @@ class ServerSocket:
         self._whole: deque[str | bytes] = deque()
         self._closed = False
         self._sending = asyncio.Lock()
+        self.heard = 0.0
+        """When something came last, a pong too, by the clock of the loop."""
 
     @property
     def why(self) -> tuple[int, str]:
@@ -84,6 +86,7 @@ class ServerSocket:
             data = await self._reader.read(_CHUNK)
             if data:
                 self._protocol.receive_data(data)
+                self.heard = asyncio.get_running_loop().time()
             else:
                 self._protocol.receive_eof()
                 self._closed = True
@@ -118,6 +121,16 @@ class ServerSocket:
         except self._package.exceptions.InvalidState:
             raise ConnectionResetError("the WebSocket is closed") from None
         await self._flush()
+
+    async def ping(self) -> None:
+        """Ask the other side whether it is there, which it says by itself. Raises `OSError`."""
+        if self._protocol.state is self._package.protocol.State.OPEN:
+            self._protocol.send_ping(b"")
+            await self._flush()
+
+    def abort(self) -> None:
+        """End it at once: who waits for a message gets none."""
+        self._writer.transport.abort()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close it, and wait a little for the other side to say so."""

@@ -27,6 +27,7 @@ from swingset.net import cards, locators
 from swingset.net.cards import Grant
 from swingset.net.keys import named_by
 from swingset.net.locators import Locator, Sturdyref
+from swingset.netlayers.web import digest_in
 
 _SHORTEST = 12
 """How many digits of a digest name it at least."""
@@ -95,15 +96,19 @@ class Giving(Linked):
             known = ", ".join(wires.here)
             words = f"this world does not listen by {one_line(transport or '', 60)}, but by {known}"
             raise NetError(f"{words}: have it listen, or share by another")
-        ref = target if isinstance(target, Ref) else Ref(str(target), "remote")
-        if not is_kref(ref.kref) or self._kernel.store.objects.get(ref.kref) is None:
-            raise NetError(f"what is shared is an object of this world, and {one_line(ref.kref, 40)} is none")
+        ref = self._object(target)
         root, now = self._root(), time.time()
         expires = None if length is None else now + length
         swissnum, share = self._line.secrets().give_out(label, now, expires, once, swissnum, to)
         self._kernel.queue_one_way(root, write(["share", [share.digest, ref]]))
         self._opened.keep("shared an object")
         return location, swissnum
+
+    def _object(self, target: Ref | str) -> Ref:
+        ref = target if isinstance(target, Ref) else Ref(str(target), "remote")
+        if not is_kref(ref.kref) or self._kernel.store.objects.get(ref.kref) is None:
+            raise NetError(f"what is shared is an object of this world, and {one_line(ref.kref, 40)} is none")
+        return ref
 
     def grant(
         self,
@@ -179,7 +184,8 @@ class Giving(Linked):
         References that were fetched by it before stay as long as their connection, unless they are cut.
 
         Args:
-            what: the string, its digest, or its label if only one has that.
+            what: the string, its digest, or its label if only one has that. Web clients that are there by
+                an address are cut off.
             cut: whether what was fetched by it is broken too, for those who fetched it and for those whom
                 they introduced to it. Messages to it are rejected with the code `revoked`. Other objects
                 that they got from it stay; so does what another string that is open has brought.
@@ -203,13 +209,15 @@ class Giving(Linked):
                 said = write(["unshare", [share.digest, cut]])
                 self._kernel.queue_one_way(self._access.service(NET), said)
             self._opened.keep("took back what was shared")
+            if self._line.wires is not None:
+                self._line.wires.cut(share.digest)
             return share
 
     def _found(self, what: str, *, again: bool = False) -> Share:
         """What was given out under a string, a digest or a label; `again` looks at what is revoked too."""
         secrets = self._line.known_secrets()
         known = {} if secrets is None else secrets.shares
-        digest = digest_of(address(what).swissnum) if what.startswith("ocapn://") else what
+        digest = digest_of(address(what).swissnum) if what.startswith("ocapn://") else digest_in(what) or what
         if digest in known:
             return known[digest]
         short = [digest for digest in known if len(what) >= _SHORTEST and digest.startswith(what)]

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from swingset.host.base.requests import Requests
 from swingset.host.base.running import Running
 from swingset.host.wires.asking import NetError, address, check_listen
-from swingset.host.wires.giving import Giving
 from swingset.host.wires.moving import Moving
 from swingset.host.wires.peering import Peering
+from swingset.host.wires.serving import WEB, Serving
 from swingset.model.capdata import Ref
 from swingset.model.visible import one_line
 from swingset.net import locators
@@ -26,7 +26,7 @@ SLICE = 0.05
 """For how many seconds `pump` runs the world by default."""
 
 
-class Networking(Giving, Peering, Moving):
+class Networking(Serving, Peering, Moving):
     """What a host does to let its world and others speak to each other, as `controller.net`.
 
     Source:
@@ -52,11 +52,11 @@ class Networking(Giving, Peering, Moving):
 
         Args:
             transport: the netlayer: `unix`, `in-process`, `websocket`, `tcp-testing-only` or one that another
-                package brings.
+                package brings; or `web`, for web pages and programs in Node, see `serve_object`.
             options: what the netlayer takes, such as `path` for `unix`; without one, the socket is beside the
                 world's file.
         Returns:
-            Where this world is, as a URI. It is no secret, and opens nothing.
+            Where this world is, as a URI; with `web`, a URL. It is no secret, and opens nothing.
         Raises:
             NetError: if the netlayer cannot listen, or listens with other options already.
         Example:
@@ -68,6 +68,8 @@ class Networking(Giving, Peering, Moving):
             return self._listen(transport, options)
 
     def _listen(self, transport: str, options: dict[str, str]) -> str:
+        if transport == WEB:
+            return self._listen_web(options)
         self._root()
         wires = self._line.begin()
         if transport in self._listens and wires.listening:

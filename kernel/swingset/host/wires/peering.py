@@ -38,6 +38,7 @@ class Peer:
         messages: how many came.
         sent: how many went out.
         name: its petname, or an empty text.
+        web: of a web client, the digest of the address by which it came; else an empty text.
     """
 
     peer: str
@@ -51,6 +52,7 @@ class Peer:
     messages: int
     sent: int
     name: str = ""
+    web: str = ""
 
 
 class Peering(Linked):

@@ -46,6 +46,7 @@ class Share:
         last_use: when it did last, or None.
         last_user: the peer that used it last, or None; an empty text if it is not proved who it was.
         to: the designator of the only world that it opens for, or None.
+        web: whether it is the address of an object for web clients, and no string for other worlds.
         users: who has used it, each with how often and when; of more than a hundred, those that did last.
     """
 
@@ -59,6 +60,7 @@ class Share:
     last_use: float | None = None
     last_user: str | None = None
     to: str | None = None
+    web: bool = False
     users: list[Use] = field(default_factory=list)
 
     def state(self, now: float) -> str:
@@ -109,7 +111,7 @@ def share_from(said: Any) -> Share:
         and isinstance(share.label, str)
         and share.made is not None
         and all(map(_is_time, times))
-        and type(share.once) is type(share.revoked) is bool
+        and type(share.once) is type(share.revoked) is type(share.web) is bool
         and type(share.uses) is int
         and isinstance(share.last_user, (str, type(None)))
         and isinstance(share.to, (str, type(None)))

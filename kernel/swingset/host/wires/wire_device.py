@@ -99,6 +99,10 @@ class WireDevice(Device):
         """Whether what is shared under a digest may be fetched now; counts it."""
         return self._secrets().may_fetch(digest, self._peer_of(connection), time.time(), self._newest)
 
+    def may_serve(self, call: DeviceCall, digest: str, connection: str) -> bool:  # noqa: ARG002
+        """Whether what is served under a digest may be opened by a web client now; counts it."""
+        return self._secrets().may_serve(digest, time.time())
+
     def _write(self, call: DeviceCall, *said: Any) -> None:
         number = call.state.get("written", 0) + 1
         call.state["written"] = number

@@ -66,7 +66,7 @@ class Inbox:
             mine = [each for each in self._inputs if each[1][0] == connection]
             self._inputs = deque(each for each in self._inputs if each[1][0] != connection)
             self._bytes -= sum(_size(args) for _, args in mine)
-            return any(method == "opened" for method, _ in mine)
+            return any(method in ("opened", "visit") for method, _ in mine)
 
     def clear(self) -> None:
         """Forget all inputs."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from swingset.host.wires.wire_secrets import Secrets
 from swingset.host.wires.wire_thread import thread
 from swingset.model.visible import one_line
 from swingset.net import locators, syrup
+from swingset.net.capnweb.writing import aborted
 from swingset.net.framing import Framer, framer
 from swingset.net.limits import Limits
 from swingset.net.locators import Locator
@@ -31,6 +33,9 @@ from swingset.net.sessions import ABORT
 from swingset.net.values import Malformed, Record
 from swingset.netlayers.base import Link, Listening, NetlayerError
 from swingset.netlayers.finding import netlayer
+from swingset.netlayers.http_server import ServerLimits
+from swingset.netlayers.web import WebListening
+from swingset.netlayers.web import listen as listen_web
 
 MOST_UNSENT = 32 << 20
 """How many bytes may wait to be sent on one connection before it is closed."""
@@ -48,7 +53,7 @@ SILENT, SILENT_PROVED = 60.0, 600.0
 """How many seconds who has dialled may take to begin a session; the second where it is proved who it is."""
 
 _RETRY = 0.01
-_AT_ONCE, _PER_SECOND = 50, 10.0
+_AT_ONCE, _PER_SECOND, _CLIENTS_PER_SECOND = 50, 10.0, 100.0
 _BEGINS = re.compile(rb"<(?:16'op:start-session|8'op:abort)[^>]")
 _SAYS = re.compile(rb"<[0-9]{1,2}'op:[a-z-]+")
 
@@ -70,24 +75,26 @@ class _Connection:
     announced: bool = False  # the vat knows of it
     admitted: asyncio.Event = field(default_factory=asyncio.Event)
     ended: bool = False
+    digest: str | None = None  # of the address by which a web client came
+    expiry: asyncio.TimerHandle | None = None
 
 
 class _Turns:
     """How often sessions may begin: some at once, then so many a second."""
 
-    def __init__(self) -> None:
-        self._left, self._at = float(_AT_ONCE), 0.0
+    def __init__(self, per_second: float = _PER_SECOND) -> None:
+        self._left, self._at, self._per_second = float(_AT_ONCE), 0.0, per_second
 
     async def mine(self) -> None:
         """Wait for a turn."""
         while True:
             now = asyncio.get_running_loop().time()
-            self._left = min(float(_AT_ONCE), self._left + (now - self._at) * _PER_SECOND)
+            self._left = min(float(_AT_ONCE), self._left + (now - self._at) * self._per_second)
             self._at = now
             if self._left >= 1:
                 self._left -= 1
                 return
-            await asyncio.sleep((1 - self._left) / _PER_SECOND)
+            await asyncio.sleep((1 - self._left) / self._per_second)
 
 
 @dataclass
@@ -98,11 +105,13 @@ class Wires:
     inbox: Inbox
     here: dict[str, Locator] = field(default_factory=dict)
     listening: list[Listening] = field(default_factory=list)
+    web: WebListening | None = None
     _connections: dict[str, _Connection] = field(default_factory=dict)
     _starting: set[str] = field(default_factory=set)
     _leaving: set[asyncio.Task[None]] = field(default_factory=set)
     _accepted: int = 0
     _turns: _Turns = field(default_factory=_Turns)
+    _turns_of_clients: _Turns = field(default_factory=lambda: _Turns(_CLIENTS_PER_SECOND))
     refused: Callable[[str, str], None] = lambda name, why: None  # noqa: ARG005
     life: str = ""
 
@@ -117,6 +126,14 @@ class Wires:
         """Take connections; returns where. Raises `NetlayerError`, or `OSError`."""
         found = thread.begin(self._listen(transport, options)).result(DIALLING)
         return found.location
+
+    def listen_web(self, options: Mapping[str, str]) -> WebListening:
+        """Take web clients. Raises as `listen` does."""
+        return thread.begin(self._listen_web(options)).result(DIALLING)
+
+    def cut(self, digest: str) -> None:
+        """Cut off the web clients that came by an address, given by its digest."""
+        thread.loop.call_soon_threadsafe(self._cut, digest, "its address was taken back")
 
     def connect(self, name: str, locator: str) -> None:
         """Begin to dial."""
@@ -172,6 +189,64 @@ class Wires:
         connection = _Connection(f"{self.life}-in{self._accepted}", False, locators.uri(self.here[transport]))
         self._connections[connection.name] = connection
         self._begin(connection, transport, link)
+
+    # Web clients.
+
+    async def _listen_web(self, options: Mapping[str, str]) -> WebListening:
+        most = Limits().message_bytes
+        limits = ServerLimits(body_bytes=most, message_bytes=most, connections=2 * Limits().sessions)
+        self.web = found = await listen_web(self, limits, options)
+        return found
+
+    def opens(self, digest: str) -> bool:
+        """Whether an address is open now."""
+        return self.secrets.serves(digest, time.time()) is not None
+
+    def visit(self, digest: str, link: Link, batch: bytes | None) -> bool:
+        """A web client has come by an address; returns whether there is room."""
+        share = self.secrets.serves(digest, time.time())
+        if share is None or len(self._connections) >= Limits().sessions:
+            return False
+        self._accepted += 1
+        connection = _Connection(f"{self.life}-web{self._accepted}", False, "", link=link, digest=digest)
+        connection.framing = framer("message", Limits().message_bytes)
+        self._connections[connection.name] = connection
+        loop = asyncio.get_running_loop()
+        if share.expires is not None:
+            left = share.expires - time.time()
+            connection.expiry = loop.call_later(left, self._cut, digest, "its address has expired")
+        for work in (self._serve(connection, link, batch), self._write(connection)):
+            connection.tasks.append(loop.create_task(work))
+        return True
+
+    async def _serve(self, connection: _Connection, link: Link, batch: bytes | None) -> None:
+        why = "the client has closed the connection"
+        try:
+            await self._turns_of_clients.mine()
+            await self._room()
+            connection.announced = True
+            self.inbox.put("visit", connection.name, connection.digest, batch)
+            if batch is None:
+                await connection.admitted.wait()
+            while data := await link.receive():
+                await self._room()
+                self.inbox.put("received", connection.name, data)
+        except OSError as problem:
+            why = one_line(str(problem) or type(problem).__name__, 300)
+        self._end(connection, why)
+
+    def _cut(self, digest: str, why: str) -> None:
+        for connection in list(self._connections.values()):
+            if connection.digest == digest:
+                task = asyncio.get_running_loop().create_task(self._cut_off(connection, why))
+                self._leaving.add(task)
+                task.add_done_callback(self._leaving.discard)
+
+    async def _cut_off(self, connection: _Connection, why: str) -> None:
+        if connection.link is not None:
+            with contextlib.suppress(OSError, TimeoutError):
+                await asyncio.wait_for(connection.link.send(aborted(why)), 2.0)
+        self._end(connection, why)
 
     def _admit(self, name: str) -> None:
         connection = self._connections.get(name)
@@ -317,6 +392,8 @@ class Wires:
         if connection.ended:
             return
         connection.ended = True
+        if connection.expiry is not None:
+            connection.expiry.cancel()
         if not connection.admitted.is_set() and self.inbox.forget(connection.name):
             connection.announced = connection.outgoing
         if why is not None and (connection.announced or connection.outgoing):
@@ -344,6 +421,9 @@ class Wires:
         for listening in self.listening:
             await listening.close()
         self.listening.clear()
+        if self.web is not None:
+            serving, self.web = self.web, None
+            await serving.close()
         await self._drop_all()
 
 

@@ -215,7 +215,7 @@ class Line:
             method, args = taken
             name = str(args[0])
             count[name] += 1
-            if method == "opened":
+            if method == "opened" or (method == "visit" and args[2] is None):
                 self._waiting.add(name)
             gone = name in self._begun and self._session(name) is None
             if method == "closed":
@@ -304,6 +304,7 @@ class Line:
         elif verb == "send":
             wires.send(connection, self._filled(more[0], more[1]))
         elif verb == "close":
+            self._waiting.discard(connection)
             wires.send(connection, None)
         else:
             self.log.append({name: one_line(text, 300) for name, text in more[0].items()})

@@ -223,12 +223,13 @@ class Secrets:
         once: bool,
         swissnum: bytes | None = None,
         to: str | None = None,
+        web: bool = False,
     ) -> tuple[bytes, Share]:
         """A new swissnum, and what is kept of it; raises `KernelError` for one of another length."""
         swissnum = self.random() if swissnum is None else swissnum
         if len(swissnum) != SIZE:
             raise KernelError(f"a swissnum has {SIZE} bytes, not {len(swissnum)}")
-        share = Share(hashlib.sha256(swissnum).hexdigest(), label, now, expires, once, to=to)
+        share = Share(hashlib.sha256(swissnum).hexdigest(), label, now, expires, once, to=to, web=web)
         self.shares[share.digest] = share
         self.save()
         return swissnum, share
@@ -243,11 +244,25 @@ class Secrets:
             newest: the designator of the key that has succeeded a key in the end.
         """
         share = self.shares.get(digest)
-        if share is None or share.state(now) != "open":
+        if share is None or share.web or share.state(now) != "open":
             return False
         if share.to is not None and newest(share.to) != peer.rpartition(".")[0]:
             return False
         share.count(peer, now)
+        self.changed = True
+        return True
+
+    def serves(self, digest: str, now: float) -> Share | None:
+        """What the address of a digest opens for a web client; None if it opens nothing."""
+        share = self.shares.get(digest)
+        return share if share is not None and share.web and share.state(now) == "open" else None
+
+    def may_serve(self, digest: str, now: float) -> bool:
+        """Whether the address of a digest opens something; counts the use if it does."""
+        share = self.serves(digest, now)
+        if share is None:
+            return False
+        share.count("", now)
         self.changed = True
         return True
 

@@ -17,7 +17,7 @@ from .later import Later
 from .mapping import Mapping
 from .reading import Reader, SessionScope
 from .tables import Tables
-from .writing import error, written
+from .writing import aborted, error, written
 
 if TYPE_CHECKING:
     from ..core import Core
@@ -95,9 +95,9 @@ class Web:
         """Send a message to a client whose connection is open."""
         self._core.sessions.send_bytes(conn, text.write(message))
 
-    def aborted(self, reason: str) -> bytes:
-        """The message that tells a client why its session ends."""
-        return text.write(["abort", error(Failure(reason))])
+    def abort(self, conn: str, reason: str) -> None:
+        """Tell a client why its session ends."""
+        self._core.sessions.send_bytes(conn, aborted(reason))
 
     def _written(self, conn: str, value: Any) -> Any:
         """The expression of a value; raises `Refused` before any reference is given out."""

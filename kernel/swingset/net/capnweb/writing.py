@@ -14,6 +14,7 @@ from typing import Any
 from swingset.wire.grammar import SAFE_INT
 
 from ..values import Failure, Ref, Refused, Symbol, Tagged, Undefined, kind_of
+from . import text
 
 INHERITED = frozenset(
     {
@@ -73,6 +74,11 @@ def error(failure: Failure) -> list[Any]:
     return ["error", failure.name, said, None, {"type": failure.name, **more}]
 
 
+def aborted(reason: str) -> bytes:
+    """The message that tells a client why its session ends."""
+    return text.write(["abort", error(Failure(reason))])
+
+
 def _key(key: Any) -> str:
     if type(key) is not str:
         raise Refused(f"the keys of an object are texts, not {kind_of(key)}")
@@ -94,9 +100,9 @@ def _hint(tag: str) -> str:
     return f": {_INSTEAD.get(tag, 'pass its parts, or a text')}"
 
 
-def _milliseconds(text: str) -> int:
+def _milliseconds(said: str) -> int:
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(said)
     except ValueError:
         raise Refused("a value under the tag 'datetime' is no datetime") from None
     if moment.tzinfo is None:
