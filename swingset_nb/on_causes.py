@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 
 from swingset.guest.base.promises import Promise
+from swingset.host.worlds.opening import open_world
 from swingset.lens.pictures.cause_picture import draw_cause
+from swingset.model.visible import one_line
 from swingset.time.deliveries.sending import lines_of
+from swingset.time.looking.across import merge_causes, named_by_file
 from swingset.time.looking.monitoring import last_said
 from swingset.time.looking.searching import OPTIONS, chosen_options, search
 from swingset_nb.commands import argument, command
@@ -26,6 +30,7 @@ _OF = argument("of", metavar="CRANK", nargs="?", help="its number, or a name, or
     _OF,
     argument("--lines", action="store_true", help="repeat the senders, and show the lines of their code"),
     argument("--process", action="store_true", help="only what the same vat did before and next, all of it"),
+    argument("--with", dest="others", metavar="FILE", action="append", help="follow it into another world"),
 )
 def cause(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Show what led to a crank, what came of it, and what the same vat did before and next."""
@@ -34,6 +39,8 @@ def cause(notebook: Notebook, given: argparse.Namespace) -> Shown:
     of = _named_or_last(notebook, world, given.of)
     if given.process:
         return _process(world, of, extent_of(given).most())
+    if given.others:
+        return _across(world, of, given.others, extent_of(given).most())
     found = world.lens.cause(of)
     lines = lines_of(world.controller, found) if given.lines else []
     return Illustrated(draw_cause(found), listing([*found.lines(), *lines]))
@@ -74,6 +81,20 @@ def find(notebook: Notebook, given: argparse.Namespace) -> Shown:
 def listing(lines: list[str]) -> Listing:
     """Lines under the first of them."""
     return Listing(lines[0], lines[1:])
+
+
+def _across(world: OpenWorld, of: int | str, others: list[str], most: int) -> Shown:
+    """The cause, followed into other worlds, which are looked at as they stand in their files."""
+    with contextlib.ExitStack() as stack:
+        worlds = {named_by_file(world.path): world.controller}
+        for path in others:
+            name = named_by_file(path)
+            if name in worlds:
+                raise BadArguments(
+                    f"there are two worlds called {one_line(name, 60)}", "rename a copy of one"
+                )
+            worlds[name] = stack.enter_context(open_world(path, create=False, look_only=True))
+        return listing(merge_causes(worlds).cause(named_by_file(world.path), of, most=most).lines())
 
 
 def _process(world: OpenWorld, of: int | str, most: int) -> Shown:

@@ -48,6 +48,7 @@ from swingset.time.forks.going_on import GoneOn, go_on, would_go_on
 from swingset.time.forks.redelivery import Answered, Redelivered, redeliver
 from swingset.time.forks.what_if import Fork, WhatIf, what_if
 from swingset.time.forks.where import WrongCrank
+from swingset.time.looking.across import merge_causes
 from swingset.time.looking.comparing import Unlike
 from swingset.time.looking.exporting import export_spans, export_trace
 from swingset.time.looking.monitoring import console, costs_over_time, storage
@@ -139,6 +140,7 @@ __all__ = [
     "go_on",
     "import_archive",
     "keep_branch",
+    "merge_causes",
     "mirror",
     "rebuild",
     "recorded_answers",

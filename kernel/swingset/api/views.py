@@ -2,6 +2,7 @@
 
 from swingset.lens.exports.merging import Arrival, MergedRecord, Passage, merge
 from swingset.lens.exports.querying import Answer, BadQuery
+from swingset.lens.history.across import Across, CauseAcross, StepOf
 from swingset.lens.history.cause import Cause, Effect, Step
 from swingset.lens.history.searching import EventKind, Found
 from swingset.lens.history.story import Settlement, Story
@@ -30,6 +31,7 @@ from swingset.lens.watching.costs_over_time import CostsBin, CostsOverTime, Meth
 from swingset.lens.watching.storage import Storage, VatStorage
 
 __all__ = [
+    "Across",
     "Answer",
     "Arrival",
     "AuditedLibrary",
@@ -37,6 +39,7 @@ __all__ = [
     "Ballot",
     "CListRow",
     "Cause",
+    "CauseAcross",
     "ConsoleLine",
     "ConsoleLines",
     "Costs",
@@ -80,6 +83,7 @@ __all__ = [
     "Stale",
     "Standing",
     "Step",
+    "StepOf",
     "Storage",
     "Story",
     "Stretch",

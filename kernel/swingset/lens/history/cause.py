@@ -271,11 +271,30 @@ class Causes:
                 return tuple(found), "and so on: there are more senders"
             found.append(self.step(sender))
             at = sender
-        if at.cell is not None and not self.words.wire.came_in(at):
-            return tuple(found), "it came into the world from a cell"
-        if self.words.wire.came_in(at):
-            return tuple(found), "it came into the world from another world"
-        return tuple(found), "it came into the world from its host"
+        return tuple(found), self._of_request(at)
+
+    def _of_request(self, request: RequestRecord) -> str:
+        """Where a request has come from."""
+        if self.words.wire.came_in(request):
+            return "it came into the world from another world"
+        return f"it came into the world from {'its host' if request.cell is None else 'a cell'}"
+
+    def sender_of(self, record: Record) -> Record | None:
+        """The record that sent the event of a crank; None where message order ends."""
+        if not isinstance(record, CrankRecord) or record.sender is None:
+            return None
+        sender = self.recorded.number(record.sender)
+        return None if sender is None or sender.number >= record.number else sender
+
+    def origin(self, record: Record) -> str:
+        """Why message order ends at a record, of which `sender_of` has found none."""
+        if not isinstance(record, CrankRecord):
+            return self._of_request(record)
+        return _by_itself(record) if record.sender is None else self.unknown_sender(record.sender)
+
+    def effects_of(self, record: Record) -> Iterator[Effect]:
+        """What came of a record within its world, in the order in which it ran."""
+        return self._down(record)
 
     def unknown_sender(self, number: int) -> str:
         """Words for a sender of which there is no record."""
