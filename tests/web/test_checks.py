@@ -73,40 +73,36 @@ BAD = sorted(
 )
 
 
-def test_the_corpus_is_large() -> None:
-    """There are many kinds of bad paths."""
-    assert len(BAD) > 120
-
-
-@pytest.mark.parametrize("path", BAD)
-def test_a_path_that_could_leave_the_prefix_is_refused(path: str) -> None:
+def test_a_path_that_could_leave_the_prefix_is_refused() -> None:
     """Dots, slashes and strange characters in every disguise are refused, with the code `refused`."""
-    with pytest.raises(DeviceError) as caught:
-        BASE.url(path, None)
-    assert caught.value.code == "refused"
-    with pytest.raises(DeviceError):
-        BASE.under(path + "/")
+    assert len(BAD) > 120
+    for path in BAD:
+        with pytest.raises(DeviceError) as caught:
+            BASE.url(path, None)
+        assert caught.value.code == "refused"
+        with pytest.raises(DeviceError):
+            BASE.under(path + "/")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "",
-        "x",
-        "x/",
-        "x/y.json",
-        "a.b/..c",
-        ".well-known/x",
-        "@scope/name",
-        "100%25",
-        "a:b",
-        "~x;v=1",
-        "%C3%A4",
-    ],
-)
-def test_a_path_below_the_prefix_is_taken_as_it_is(path: str) -> None:
+GOOD: list[Any] = [
+    "",
+    "x",
+    "x/",
+    "x/y.json",
+    "a.b/..c",
+    ".well-known/x",
+    "@scope/name",
+    "100%25",
+    "a:b",
+    "~x;v=1",
+    "%C3%A4",
+]
+
+
+def test_a_path_below_the_prefix_is_taken_as_it_is() -> None:
     """What stays below is put behind the prefix."""
-    assert BASE.url(path, None) == f"https://api.example/v1/{path}"
+    for path in GOOD:
+        assert BASE.url(path, None) == f"https://api.example/v1/{path}"
 
 
 @given(st.text(st.sampled_from(".%/\\2eEfF5cC;@:?#ax "), max_size=12))
@@ -122,77 +118,77 @@ def test_no_path_leaves_the_prefix(path: str) -> None:
         assert joined.startswith("https://api.example/v1/")
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        None,
-        5,
-        "",
-        "api.example/",
-        "ftp://api.example/",
-        "file:///etc/",
-        "javascript:x/",
-        "https:///x/",
-        "https://",
-        "https://api.example/v1",
-        "https://u@api.example/",
-        "https://u:p@api.example/",
-        "https://api.example:x/",
-        "https://api.example:99999/",
-        "https://api.example/?x=/",
-        "https://api.example/#/",
-        "https://a b/",
-        "https://api.example/../",
-        "https://api.example/a/%2e%2e/",
-        "https://ä.example/",
-        "https://a\r\nb/",
-        "https://api.example/v1/ ",
-        "https://[::1/",
-        "https://api.example//",
-    ],
-)
-def test_what_is_no_origin_is_refused(url: Any) -> None:
+NO_ORIGINS: list[Any] = [
+    None,
+    5,
+    "",
+    "api.example/",
+    "ftp://api.example/",
+    "file:///etc/",
+    "javascript:x/",
+    "https:///x/",
+    "https://",
+    "https://api.example/v1",
+    "https://u@api.example/",
+    "https://u:p@api.example/",
+    "https://api.example:x/",
+    "https://api.example:99999/",
+    "https://api.example/?x=/",
+    "https://api.example/#/",
+    "https://a b/",
+    "https://api.example/../",
+    "https://api.example/a/%2e%2e/",
+    "https://ä.example/",
+    "https://a\r\nb/",
+    "https://api.example/v1/ ",
+    "https://[::1/",
+    "https://api.example//",
+]
+
+
+def test_what_is_no_origin_is_refused() -> None:
     """An origin is http or https, a host, and a prefix that ends with a slash."""
-    with pytest.raises(ValueError, match=r".+"):
-        Base.of(url)
+    for url in NO_ORIGINS:
+        with pytest.raises(ValueError, match=r".+"):
+            Base.of(url)
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        5,
-        [["a", "b"]],
-        {"host": "evil"},
-        {"Host": "evil"},
-        {"content-length": "0"},
-        {"transfer-encoding": "x"},
-        {"connection": "x"},
-        {"upgrade": "h2c"},
-        {"proxy-authorization": "x"},
-        {"sec-websocket-key": "x"},
-        {"te": "x"},
-        {"expect": "x"},
-        {"a\r\nb": "c"},
-        {"a": "b\r\nc: d"},
-        {"a": "b\nc"},
-        {"a": "b\0"},
-        {"": "x"},
-        {"a b": "x"},
-        {"a:": "x"},
-        {"a": 5},
-        {5: "a"},
-        {"a": "\u0100"},
-        {"ä": "x"},
-        {"a": "x" * 20_000},
-        {f"h{number}": "x" for number in range(65)},
-        {"accept-encoding": "gzip"},
-    ],
-)
-def test_a_header_that_changes_the_request_is_refused(headers: Any) -> None:
+NO_HEADERS: list[Any] = [
+    5,
+    [["a", "b"]],
+    {"host": "evil"},
+    {"Host": "evil"},
+    {"content-length": "0"},
+    {"transfer-encoding": "x"},
+    {"connection": "x"},
+    {"upgrade": "h2c"},
+    {"proxy-authorization": "x"},
+    {"sec-websocket-key": "x"},
+    {"te": "x"},
+    {"expect": "x"},
+    {"a\r\nb": "c"},
+    {"a": "b\r\nc: d"},
+    {"a": "b\nc"},
+    {"a": "b\0"},
+    {"": "x"},
+    {"a b": "x"},
+    {"a:": "x"},
+    {"a": 5},
+    {5: "a"},
+    {"a": "\u0100"},
+    {"ä": "x"},
+    {"a": "x" * 20_000},
+    {f"h{number}": "x" for number in range(65)},
+    {"accept-encoding": "gzip"},
+]
+
+
+def test_a_header_that_changes_the_request_is_refused() -> None:
     """Headers are one line each, and none says how the request is carried or to whom."""
-    with pytest.raises(DeviceError) as caught:
-        checked_headers(headers)
-    assert caught.value.code == "refused"
+    for headers in NO_HEADERS:
+        with pytest.raises(DeviceError) as caught:
+            checked_headers(headers)
+        assert caught.value.code == "refused"
 
 
 def test_a_query_is_written_as_one() -> None:

@@ -46,6 +46,9 @@ class ServerSocket:
         self._text = False
         self._whole: deque[str | bytes] = deque()
         self._closed = False
+        self._closing = False
+        self._reading = False
+        self._heard = asyncio.Event()  # the other side has said that it closes
         self._sending = asyncio.Lock()
         self.heard = 0.0
         """When something came last, a pong too, by the clock of the loop."""
@@ -81,15 +84,23 @@ class ServerSocket:
             await self._flush()
             if self._whole:
                 return self._whole.popleft()
-            if self._protocol.close_expected():
+            if self._protocol.close_rcvd is not None or (
+                self._protocol.close_expected() and not self._closing
+            ):
+                self._heard.set()
                 return None
-            data = await self._reader.read(_CHUNK)
+            self._reading = True
+            try:
+                data = await self._reader.read(_CHUNK)
+            finally:
+                self._reading = False
             if data:
                 self._protocol.receive_data(data)
                 self.heard = asyncio.get_running_loop().time()
             else:
                 self._protocol.receive_eof()
                 self._closed = True
+                self._heard.set()
         return None
 
     def _take(self, frame: Any) -> None:
@@ -134,9 +145,9 @@ class ServerSocket:
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close it, and wait a little for the other side to say so."""
-        if self._closed:
+        if self._closed or self._closing:
             return
-        self._closed = True
+        self._closing = True
         with contextlib.suppress(OSError, TimeoutError, self._package.exceptions.InvalidState):
             if self._protocol.close_expected():
                 await self._flush()
@@ -144,9 +155,12 @@ class ServerSocket:
                 self._protocol.send_close(code, reason)
                 await self._flush()
                 async with asyncio.timeout(_CLOSING):
+                    if self._reading:  # who reads hears it
+                        await self._heard.wait()
                     while self._protocol.close_rcvd is None and (data := await self._reader.read(_CHUNK)):
                         self._protocol.receive_data(data)
                         self._protocol.events_received()
+        self._closed = True
         self._writer.close()
 
     async def _flush(self) -> None:

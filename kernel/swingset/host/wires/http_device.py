@@ -32,7 +32,7 @@ NAME = "http"
 OUT, ASK, CONN, SITE = "out.", "ask.", "conn.", "site."
 """How the keys begin: of what is to be sent, of requests, of WebSockets, and of sites."""
 
-MUCH, MOST_UNSENT = 1 << 18, 4 << 20
+MUCH, MOST_UNSENT = 1 << 18, 2 << 20
 """After how many unsent bytes a sender waits, and how many there are at most on one WebSocket."""
 
 MOST_ASKED = 100

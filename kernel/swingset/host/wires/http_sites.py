@@ -44,21 +44,24 @@ class Waiting:
         self._count += 1
         name = f"{self._life}-{self._count}"
         reply = self._replies[name] = asyncio.get_running_loop().create_future()
+        response: Response | None = refusal(504)
+        if method == "knocked":
+            self.sockets.expect(name)  # what is said over it before it is there has to wait
         try:
             self.inbox.put(method, name, prefix, _said(request, prefix))
-            return name, await asyncio.wait_for(reply, seconds)
+            response = await asyncio.wait_for(reply, seconds)
         except TimeoutError:
             self.inbox.put("closed", name, _ENDED, None)
-            return name, refusal(504)
         finally:
             self._replies.pop(name, None)
+            if response is not None:
+                self.sockets.forget(name)
+        return name, response
 
     def reply(self, name: str, response: Response | None) -> None:
         """Answer a request, if it still waits."""
         found = self._replies.get(name)
         if found is not None and not found.done():
-            if response is None:
-                self.sockets.expect(name)
             found.set_result(response)
 
     def end(self) -> None:

@@ -56,7 +56,8 @@ class Dialled:
     @property
     def why(self) -> tuple[int, str]:
         """The code and the reason of its end."""
-        return int(self._socket.close_code or _AWAY), str(self._socket.close_reason or "")
+        said = self._socket.protocol.close_rcvd or self._socket.protocol.close_sent
+        return (_AWAY, "") if said is None else (int(said.code), str(said.reason))
 
     async def receive(self) -> str | bytes | None:
         """The next message."""
@@ -127,8 +128,12 @@ class Sockets:
         return sum(not opened.dialled for opened in list(self._open.values()))
 
     def expect(self, name: str) -> None:
-        """One that was taken is about to be carried: what is said over it waits."""
+        """One that came in may be taken: what is said over it waits."""
         self._open[name] = _Open(dialled=False)
+
+    def forget(self, name: str) -> None:
+        """One that was expected was not taken."""
+        self._open.pop(name, None)
 
     def say(self, name: str, said: str | bytes | tuple[int, str]) -> None:
         """Write a message, or close with a code and a reason."""
