@@ -13,6 +13,7 @@ import os
 
 from swingset.core.errors import KernelError
 from swingset.guest.base.errors import RemoteError
+from swingset.lens.pictures.graph_picture import draw_graph
 from swingset.lens.source.audited import MOST_BYTES, read_audited
 from swingset.lens.source.difference import Difference, unified
 from swingset.lens.source.judging import Judged, JudgedModule
@@ -26,7 +27,7 @@ from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
 from swingset_nb.notebook import Notebook
 from swingset_nb.open_world import OpenWorld
-from swingset_nb.render import Diff, Message, Shown, Stack, Table
+from swingset_nb.render import Diff, Illustrated, Message, Shown, Stack, Table
 
 MESSAGES = 20
 """How many of the last messages a shadow run delivers to both codes."""
@@ -162,7 +163,8 @@ def _modules(found: Judged) -> Shown:
     columns = ["module", "is", "version", "audited by", "imports", "not judged"]
     exits = ", ".join(found.exits) or "nothing"
     new = f"; {', '.join(found.new_exits)} is new" if found.new_exits else ""
-    return Table("modules", columns, rows, "none", [f"it leads out to {exits}{new}"])
+    table = Table("modules", columns, rows, "none", [f"it leads out to {exits}{new}"])
+    return Illustrated(draw_graph(found), table)
 
 
 def _findings(found: Judged) -> Shown:

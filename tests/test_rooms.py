@@ -27,7 +27,7 @@ ROOMS: dict[str, dict[str, str]] = {
         "history": "state",
         "watching": "history",
         "present": "source state history",
-        "pictures": "history watching present",
+        "pictures": "source history watching present",
         "exports": "state history watching",
     },
     "host": {

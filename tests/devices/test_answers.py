@@ -9,6 +9,7 @@ import pytest
 
 from swingset.core.device_board import DeviceContext
 from swingset.model.capdata import CapData
+from swingset.model.sourced import naming
 from swingset.testing import audit
 from tests.core.raw import RawWorld
 
@@ -64,6 +65,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("an object that is not there", CapData('#"$0"', ("ko999",)), "it mentions 'ko999'"),
     ("a promise that is not there", CapData('#"&0"', ("kp999",)), "it mentions 'kp999'"),
     ("a device that is not there", CapData('#"$0"', ("kd999",)), "it mentions 'kd999'"),
+    ("the source of a bundle", naming("b1-0"), "only a bundle device answers with the source"),
     ("one good slot and a bad one", CapData('#["$0","$1"]', ("kd30", "ko999")), "it mentions 'ko999'"),
 ]
 

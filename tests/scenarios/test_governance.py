@@ -239,3 +239,30 @@ def test_what_makes_no_sense_is_refused(settled: Town, case: str) -> None:
     given = [known[arg[1:]] if isinstance(arg, str) and arg.startswith("@") else arg for arg in args]
     with pytest.raises((RemoteError, TypeError, ValueError), match=words):
         settled.stage.ask(known[who], method, *given)
+
+
+def test_a_host_installs_contracts_and_clones_their_vats_for_instances(stage: Stage) -> None:
+    """Instances are apart, each with an admin node of its own; one is upgraded, and one does not start."""
+    session = stage.session
+    session.modules.define("governed", lib.source("governed"))
+    session.modules.define("auction", AUCTION)
+    session.modules.define("better", BETTER)
+    cap = session.devices.modulecap
+    parameters = {"admin": session.devices.vat_admin()}
+    host = session.define("contracts", lib.source("contract_host"), parameters=parameters)
+    installed = stage.ask(host, "install", cap("auction"), "auctions")
+    assert stage.ask(installed, "get_modulecap") is cap("auction")
+    vase, book = [stage.ask(installed, "start", {"item": item}, None) for item in ("vase", "book")]
+    assert stage.ask(vase["public"], "bid", "dan", 20) == 2
+    assert stage.ask(book["public"], "standing") == [None, 0]
+    stage.ask(vase["admin_node"], "upgrade", cap("better"))
+    assert stage.ask(vase["public"], "leader") == "dan leads"
+    with pytest.raises(RemoteError, match=r"has no method .leader"):
+        stage.ask(book["public"], "leader")
+    with pytest.raises(RemoteError, match="item"):
+        stage.ask(installed, "start", {}, None, "nothing")
+    stage.upgrade("contracts", lib.source("contract_host") + "\n# again\n")
+    third = stage.ask(installed, "start", {"item": "lamp"}, None)
+    assert stage.ask(third["public"], "bid", "eve", 7) == 0
+    names = [vat.name for vat in stage.controller.vats]
+    assert names[-4:] == ["auctions", "auctions-1", "auctions-2", "auctions-4"]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
 
+import swingset
 from swingset import KernelError, RemoteError
+from swingset.guest.sending.eventual import E
+from swingset.world.records import CrankRecord
 from tests.staging import Stage
 
 HOLDER = """
@@ -37,6 +41,17 @@ HOLDER = """
 
     def build_root_object(baggage):
         return Holder(baggage)
+"""
+HOLDER_OF_NOTHING = """
+from swingset.vat import remotable
+
+@remotable
+class Holder:
+    def get(self):
+        return None
+
+def build_root_object():
+    return Holder()
 """
 RATES = "import scale\n\ndef fee(amount):\n    return amount * 5 // scale.HUNDRED\n"
 SCALE = "import math\n\nHUNDRED = math.prod([10, 10])\n"
@@ -213,3 +228,33 @@ def test_a_bundle_that_declares_nothing_and_what_is_no_modulecap_are_not_importe
             local.ask(holder, "take", other)
     with pytest.raises(RemoteError, match="no method 'get_bundle'"):
         local.ask(holder, "take", local.session.devices.get("bundles"))
+
+
+def test_a_session_that_changes_a_vat_of_a_modulecap_needs_no_declaration(local: Stage) -> None:
+    """What it puts together is no graph any more, and may import what it likes."""
+    local.session.modules.define("shop", HOLDER_OF_NOTHING)
+    admin, cap = local.session.devices.vat_admin(), local.session.devices.modulecap("shop")
+    made = local.ask(admin, "create_vat", cap, {"name": "shop"})
+    assert [name for name, _ in local.controller.vats.parts("shop")] == ["exits", "shop"]
+    local.session.upgrade("shop", "shop", "import json\n" + HOLDER_OF_NOTHING)
+    assert [name for name, _ in local.controller.vats.parts("shop")] == ["shop"]
+    assert local.ask(made["root"], "get") is None
+
+
+def test_a_world_in_which_code_was_imported_can_be_moved_and_traced(local: Stage, tmp_path: Path) -> None:
+    """An archive has the source under its hash, and a past import repeats line by line."""
+    cap = rates(local)
+    holder = local.define("holder", HOLDER)
+    local.ask(holder, "take", cap)
+    swingset.export_archive(local.controller, tmp_path / "it.swingset", level="replay")
+    swingset.import_archive(tmp_path / "it.swingset", tmp_path / "it.world")
+    with swingset.open_world(tmp_path / "it.world", worker="local") as moved:
+        assert moved.digest() == local.controller.digest()
+        assert moved.verify() == []
+        session = swingset.Session(moved, "other")
+        assert session.wait(E(session.root("holder")).call("fee", 300)) == 15
+    records = local.controller.history.records()
+    took = [record for record in records if isinstance(record, CrankRecord) and record.vat == "holder"]
+    traced = swingset.trace(local.controller, took[-1].crank)
+    assert traced.difference is None
+    assert any("scale" in step.part for step in traced.steps)

@@ -1,4 +1,4 @@
-"""Code for vats that authors take over as it stands or change: a bank of tokens, and governance by votes.
+"""Code for vats that authors take over as it stands or change: tokens, a host of contracts, votes.
 
 A kit is the text of a vat, and imports only the standard library and `swingset.vat`. Who wants it makes a vat
 of it: `session.define("bank", lib.source("tokens"))`. The kit `governed` is a module for vats:
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-KITS = ("tokens", "governance", "governed")
+KITS = ("tokens", "contract_host", "governance", "governed")
 """The kits by name."""
 
 

@@ -24,7 +24,7 @@ from swingset.host.controls.restarting import why_left
 from swingset.host.worlds.controller import Controller
 from swingset.host.worlds.imports import all_module_parts, module_parts, name_trouble, needed_by
 from swingset.lens.source.modules import ModuleRow, module_rows
-from swingset.model.modules import by_module, cells_of
+from swingset.model.modules import EXITS, by_module, cells_of
 from swingset.model.wording import named
 from swingset.world.sources import MODULES
 from swingset.world.vats import VatRecord
@@ -242,7 +242,9 @@ class Modules:
                 f"vat {vat} imports {which}, found in the file and not of this session: look at the source,"
                 " then define it again or `keep` it",
             )
-        return (*(part for name in needed for part in known[name]), *cells)
+        # The code of a session is no graph of a modulecap: a declaration of exits would not fit it.
+        own = tuple(part for part in cells if part[0] != EXITS)
+        return (*(part for name in needed for part in known[name]), *own)
 
     def left_out(self, vat: str) -> dict[str, str]:
         """The modules in the code of a vat that its next code will not have, each with the reason.
