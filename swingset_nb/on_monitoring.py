@@ -7,6 +7,7 @@ import argparse
 from swingset.lens.pictures.costs_picture import draw_costs
 from swingset.lens.watching.console import LEVELS, ConsoleLine
 from swingset.lens.watching.costs_over_time import CostsOverTime, MethodCosts
+from swingset.model.counting import plural
 from swingset.time.looking.monitoring import console, costs_over_time
 from swingset_nb.commands import argument, command
 from swingset_nb.extent import extent_of
@@ -63,7 +64,7 @@ def show_costs(notebook: Notebook, given: argparse.Namespace) -> Shown:
     most = extent_of(given).most(_MOST_METHODS)
     found = costs_over_time(world.controller, vat=given.vat, since=given.since, until=given.until, most=most)
     if not found.deliveries:
-        return Message("no deliveries in these cranks", [found.gone] if found.gone else ())
+        return Message("no deliveries in these cranks", _apart(found) + ([found.gone] if found.gone else []))
     vats = [
         [each.vat, each.deliveries, *_spent(each.computrons, found), each.stored, each.memory]
         for each in found.vats
@@ -84,7 +85,8 @@ def show_costs(notebook: Notebook, given: argparse.Namespace) -> Shown:
     if found.more_methods:
         notes.append(f"and {found.more_methods:,} more methods: `--rows {4 * most}` or `--all` shows them")
     notes += [found.gone] if found.gone else []
-    if found.metered and (worst := found.methods[0].worst_crank) is not None:
+    notes += _apart(found)
+    if found.metered and found.methods and (worst := found.methods[0].worst_crank) is not None:
         notes.append(f"`%swingset cause {worst}` says what led to the dearest delivery of the first method")
     return Stack(
         [
@@ -93,6 +95,15 @@ def show_costs(notebook: Notebook, given: argparse.Namespace) -> Shown:
             Table("methods", ["vat", "method", "deliveries", *each_spent, "share"], methods, notes=notes),
         ]
     )
+
+
+def _apart(found: CostsOverTime) -> list[str]:
+    """What speaking with other worlds has cost."""
+    if found.net is None:
+        return []
+    spent = f" and {found.net.computrons:,} computrons" if found.net.computrons else ""
+    words = f"{plural(found.net.deliveries, 'delivery')}{spent}"
+    return [f"apart from that, speaking with other worlds took vat {found.net.vat} {words}"]
 
 
 def _spent(computrons: int, found: CostsOverTime) -> list[int]:

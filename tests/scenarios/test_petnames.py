@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+import swingset
 from swingset.guest.base.errors import RemoteError
 from swingset.guest.sending.eventual import E
 from swingset.host.wires.asking import NetError
 from swingset.host.worlds.opening import open_world
-from swingset.lens.present.explain import explain
+from swingset.lens.present.explain import Node, _Search, explain
 from tests.scenarios.linked import BANK, Side, settle, with_session
 
 KEY, OTHER = "a" * 51 + "b", "a" * 51 + "c"
@@ -149,6 +150,37 @@ def test_a_share_says_who_has_used_it_and_how_often(pair: tuple[Side, Side]) -> 
         peer.peer.removeprefix("ocapn://").partition("?")[0] for peer in alice.world.net.peers()
     }
     third.close()
+
+
+def test_an_object_is_held_by_the_worlds_that_have_it(pair: tuple[Side, Side]) -> None:
+    """What keeps it alive is said with their names, and that a string can be out by which it is fetched."""
+    alice, bob = pair
+    purse = alice.ask(alice.session.root("bank"), "purse")
+    uri = alice.session.net.share(purse, label="held")
+    kref = str(alice.session.kref_of(purse))
+    settle(alice)
+    held = [hold.words for hold in _Search(alice.world.kernel.store).holds(Node(kref))]
+    assert f"{kref} (Purse of bank) is shared: 1 string can be out by which other worlds fetch it" in held
+    theirs = bob.fetch(uri)
+    bob.ask(theirs, "deposit", 1)
+    alice.world.net.name(alice.world.net.peers()[0], "Bob")
+    held = [hold.words for hold in _Search(alice.world.kernel.store).holds(Node(kref))]
+    assert f"world Bob holds {kref} (Purse of bank)" in held
+    assert not any("its heap" in words and "vat net" in words for words in held)
+    alice.world.net.name("Bob", None)
+
+
+def test_what_other_worlds_cost_is_set_apart(pair: tuple[Side, Side]) -> None:
+    """The vat that speaks with them is among no vats and methods, and has its own line."""
+    alice, bob = pair
+    bob.fetch(alice.shared())
+    found = swingset.costs_over_time(alice.world)
+    assert found.net is not None
+    assert found.net.deliveries > 5
+    assert "net" not in {each.vat for each in (*found.vats, *found.methods)}
+    assert "apart from that, for other worlds: vat net" in str(found)
+    assert swingset.costs_over_time(alice.world, vat="net").net is None
+    assert swingset.costs_over_time(alice.world, vat="net").deliveries == found.net.deliveries
 
 
 def test_what_is_cut_off_is_rejected_with_its_code(pair: tuple[Side, Side]) -> None:

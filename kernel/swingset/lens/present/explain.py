@@ -23,6 +23,8 @@ from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
 from swingset.lens.present.waits import waits
 from swingset.lens.state.records import Records, base, where
+from swingset.lens.state.wires import Wire
+from swingset.model.counting import plural
 from swingset.model.messages import described, event_from_json
 from swingset.model.refs import ROOT, is_kref, kref_type
 from swingset.world.gc import RETIRE_IMPORT
@@ -110,6 +112,7 @@ class _Search:
         self._rows = store.world.rows
         self._records = Records(store)
         self._vats = {vat.id: vat for vat in store.vats.all()}
+        self._wire = Wire(store)
         self.stopped = False
         """Whether the search was stopped before it found a path."""
 
@@ -188,12 +191,25 @@ class _Search:
 
     def _import(self, vat: str, vref: str, what: str) -> Iterator[Hold]:
         seen = False
+        for words in self._outside(vref, what) if vat == self._wire.vat else ():
+            seen = True
+            yield Hold(None, 1, words)
+        if seen:
+            return  # the vat of the network has nothing in its heap between two deliveries
         for hold in self._inside(vat, vref, what):
             seen = True
             yield hold
         name = self._name(vat)
         why = "may hold it too" if seen else "must be what holds it, for no record of the vat mentions it"
         yield Hold(None, ASSUMED, f"vat {name} imports {what} as {vref}; its heap {why}")
+
+    def _outside(self, vref: str, what: str) -> Iterator[str]:
+        """Which other worlds hold an object of this one, and how it can be fetched."""
+        worlds, strings = self._wire.holders(vref)
+        for world in worlds:
+            yield f"{world} holds {what}"
+        if strings:
+            yield f"{what} is shared: {plural(strings, 'string')} can be out by which other worlds fetch it"
 
     def _inside(self, vat: str, vref: str, what: str) -> Iterator[Hold]:
         """Records of the vat's own store that name one of its references."""

@@ -117,6 +117,21 @@ class Wire:
                 how = "broken: its connection has ended"
         return f"object of {peer}", how
 
+    def holders(self, vref: str) -> tuple[list[str], int]:
+        """Which other worlds have an object of this one, and how many strings open it.
+
+        It is asked for by the vat's name for it. A world that has it several times is named once.
+        """
+        if self.vat is None:
+            return [], 0
+        rows, of = self._store.world.rows, "SELECT key from vatstore where vat = ? and key > ? and key < ?"
+        ends = f".{vref}"
+        query = f"{of} and substr(key, ?) = ? order by key"
+        found = rows(query, (self.vat, "net.y.", "net.y/", -len(ends), ends))
+        worlds = [self._peer(key[len("net.y.") : -len(vref) - 1]) for (key,) in found]
+        opened = rows(f"{of} and value = ?", (self.vat, "net.f.", "net.f/", f'"{vref}"'))
+        return list(dict.fromkeys(worlds)), len(opened)
+
     def _row(self, key: str) -> dict[str, Any] | None:
         kept = self._store.vatstore.get(self.vat, f"net.{key}") if self.vat and len(key) < 400 else None
         return read_object(kept, longest=_LONGEST_ROW)

@@ -92,6 +92,9 @@ class CostsOverTime(InLines):
     """What the vats of a world have cost between two cranks.
 
     `vats` and `methods` are those that cost most, the dearest first; `bins` has the columns in order of time.
+    `net` is what speaking with other worlds has cost, which is set apart: the vat that does it is not among
+    `vats` and `methods`, and its costs are not in `computrons` and `deliveries`. It is None if there is no
+    such vat, and if it was asked about alone.
     `metered` says that computrons are compared: otherwise deliveries are, because none was metered.
     `more_methods` counts those that are left out. `gone` says which part of the past is not in the file.
 
@@ -109,6 +112,7 @@ class CostsOverTime(InLines):
     bins: tuple[CostsBin, ...]
     more_methods: int = 0
     gone: str | None = None
+    net: VatCosts | None = None
 
     def headline(self) -> str:
         """What was spent in all.
@@ -128,7 +132,10 @@ class CostsOverTime(InLines):
     def _lines(self) -> list[str]:
         found = [self.gone] if self.gone else []
         found += [self.headline(), *map(_vat_in_words, self.vats), *map(_method_in_words, self.methods)]
-        return [*found, f"and {self.more_methods:,} more methods"] if self.more_methods else found
+        found += [f"and {self.more_methods:,} more methods"] if self.more_methods else []
+        return (
+            [*found, f"apart from that, for other worlds: {_vat_in_words(self.net)}"] if self.net else found
+        )
 
 
 def _vat_in_words(vat: VatCosts) -> str:
@@ -189,7 +196,7 @@ def costs_over_time(
         if record.crank > last:
             break
         adding.add(record, vat)
-    return adding.all(most, lacking)
+    return adding.all(most, lacking, vat)
 
 
 class _Adding:
@@ -239,7 +246,19 @@ class _Adding:
             key = "others", "others"
         return self._methods.setdefault(key, _Method())
 
-    def all(self, most: int, gone: str | None) -> CostsOverTime:
+    def _net(self, only: str | None) -> VatCosts | None:
+        """What the vat that speaks with other worlds has cost, which is left out of all else."""
+        name = None if self._words.wire.vat is None else self._words.vat(self._words.wire.vat)
+        if name is None or only is not None or name not in self._vats:
+            return None
+        series = _Series([self._vats.pop(name)], self._columns)
+        for key in [key for key in self._methods if key[0] == name]:
+            del self._methods[key]
+        spent = sum(series.deliveries), sum(series.computrons)
+        return VatCosts(name, *spent, series.stored[-1], series.memory[-1])
+
+    def all(self, most: int, gone: str | None, only: str | None) -> CostsOverTime:
+        net = self._net(only)
         computrons = sum(vat.computrons.total() for vat in self._vats.values())
         deliveries = sum(vat.deliveries.total() for vat in self._vats.values())
         metered = computrons > 0
@@ -278,6 +297,7 @@ class _Adding:
             tuple(self._bins(series)),
             max(0, len(methods) - most),
             gone,
+            net,
         )
 
     def _bins(self, series: list[_Series]) -> Iterator[CostsBin]:
