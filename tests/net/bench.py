@@ -50,13 +50,16 @@ class Network:
         self.made = 0
         self.worlds: list[World] = []
 
-    def dial(self, peer: Locator) -> Cable | None:
-        """This end of a new connection; None if nobody listens there."""
+    def dial(self, peer: Locator, here: Locator | None = None) -> Cable | None:
+        """This end of a new connection; None if nobody listens there. `here` is who is proved to dial."""
         listener = self.listeners.get(peer.peer)
         if listener is None:
             return None
         mine, other = cables(self)
-        listener.accept(other)
+        if here is None:
+            listener.accept(other)
+        else:
+            listener.accept(other, here)
         return mine
 
     def run(self) -> None:
@@ -112,8 +115,10 @@ class World:
         *,
         dialect: str = "goblins",
         proven: bool = True,
+        lasting: bool = False,
     ) -> None:
         self.network, self.name, self.dialect, self.proven = network, name, dialect, proven
+        self.lasting = lasting
         self.store = MemoryStore()
         self.limits = limits
         self.here = located(TRANSPORT, name, {"host": "127.0.0.1", "port": "1"})
@@ -340,6 +345,7 @@ class Device:
         self.revoked: set[str] = set()
         self.cables: dict[str, Cable] = {}
         self.chance = 0
+        self.lived = 0
         self.log: list[tuple[str, bytes]] = []
 
     def connect(self, locator: str) -> str:
@@ -351,23 +357,23 @@ class Device:
         return conn
 
     def _dial(self, conn: str, peer: Locator) -> None:
-        mine = self.world.network.dial(peer)
+        mine = self.world.network.dial(peer, self.world.here if self.world.lasting else None)
         if mine is None:
             self.world.hub.closed(conn, "nobody listens there")
             return
         self.attach(conn, mine)
-        self.world.hub.opened(
-            conn, Opening(True, self.world.here, peer, self.world.proven, self.world.dialect)
-        )
+        self.world.hub.opened(conn, self._opening(True, peer))
 
-    def accept(self, cable: Cable) -> str:
-        """Somebody dials this world."""
+    def _opening(self, outgoing: bool, peer: Locator | None) -> Opening:
+        world = self.world
+        return Opening(outgoing, world.here, peer, world.proven, world.dialect, world.lasting)
+
+    def accept(self, cable: Cable, who: Locator | None = None) -> str:
+        """Somebody dials this world, who is proved to be somewhere if that is given."""
         self.world.network.made += 1
         conn = f"in{self.world.network.made}"
         self.attach(conn, cable)
-        self.world.hub.opened(
-            conn, Opening(False, self.world.here, None, self.world.proven, self.world.dialect)
-        )
+        self.world.hub.opened(conn, self._opening(False, who))
         return conn
 
     def attach(self, conn: str, cable: Cable) -> None:
@@ -407,6 +413,9 @@ class Device:
 
     def verify(self, public: bytes, data: bytes, signature: bytes) -> bool:
         return verified(public, data, signature)
+
+    def life(self) -> str:
+        return hashlib.sha256(f"{self.world.name}{self.lived}".encode()).hexdigest()[:32]
 
     def random(self) -> bytes:
         self.chance += 1

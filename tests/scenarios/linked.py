@@ -121,11 +121,16 @@ def with_session(side: Side) -> None:
 
 def settle(*sides: Side) -> None:
     """Pump until nothing comes in any more."""
-    quiet = 0
+    quiet, rounds = 0, 0
     while quiet < 3:
-        quiet += 1
+        quiet, rounds = quiet + 1, rounds + 1
         for side in sides:
             side.session.settle()
             side.world.net.wait(0.03)
-            if side.world.net.pump():
+            if side.world.net.pump() or (rounds < 20 and owed(side)):
                 quiet = 0
+
+
+def owed(side: Side) -> bool:
+    """Whether the other side, if it is there, still has to acknowledge something."""
+    return any(peer.unacknowledged and peer.state == "live" for peer in side.world.net.peers())

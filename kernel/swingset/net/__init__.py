@@ -10,6 +10,6 @@ MODULES = (
     *("names", "cells", "grants", "routing", "cards", "moves", "sessions", "handoff", "descriptors"),
     *("reaching", "bootstrap"),
     *("capnweb.paths", "capnweb.text", "capnweb.writing", "capnweb.tables", "capnweb.reading"),
-    *("capnweb.later", "capnweb.mapping", "capnweb.web", "operations", "core", "hub"),
+    *("capnweb.later", "capnweb.mapping", "capnweb.web", "operations", "links", "link_hello", "core", "hub"),
 )
 """The modules of the protocol, each before those that import it."""

@@ -79,7 +79,7 @@ class Bootstrap:
     def _fetch(self, conn: str, swissnum: bytes, result: str | None) -> None:
         digest = swissnum[:_LONGEST].hex()
         name = self._core.batch.get(f"f.{digest}")
-        if name is None or not self._core.wire.may_fetch(digest, conn):
+        if name is None or not self._core.wire.may_fetch(digest, self._core.links.carrier(conn)):
             raise Refused("this string opens nothing: it was taken back, used, has expired, or never was one")
         self._core.grants.opened(conn, digest, name)
         if result is not None:

@@ -18,6 +18,8 @@ from .descriptors import Descriptors
 from .grants import Grants
 from .handoff import Handoff
 from .limits import Limits
+from .link_hello import Hello
+from .links import Links
 from .moves import Moves
 from .names import Names
 from .outside import Local, Wire
@@ -50,6 +52,8 @@ class Core:
         self.grants = Grants(self)
         self.moves = Moves(self)
         self.web = Web(self)
+        self.links = Links(self)
+        self.hello = Hello(self)
 
     def after(self, output: Callable[..., None], *args: object) -> None:
         """Have something done outside once this input is applied."""

@@ -119,6 +119,7 @@ class Descriptors:
 
     def new_resolver(self, conn: str, kind: str, cell: str) -> int:
         """A position at which the peer tells the outcome of a promise."""
+        self._core.sessions.wait(conn, 1)
         return self._new_export(conn, [kind, cell, 1])
 
     def _new_export(self, conn: str, row: list[Any]) -> int:
@@ -294,6 +295,8 @@ class Descriptors:
         if row[0] in ("o", "c"):
             self._core.batch.drop(f"y.{conn}.{row[1]}")
             self._core.names.unuse(row[1])
+        elif row[0] in ("result", "loop"):
+            self._core.sessions.wait(conn, -1)
 
     def drop_answer(self, conn: str, position: int) -> None:
         """The peer no longer keeps an answer."""
@@ -303,9 +306,9 @@ class Descriptors:
             self._core.sessions.within(conn, "answers", -1)
             self._core.cells.unuse(cell)
 
-    def end(self, conn: str, why: str) -> None:
+    def end(self, conn: str, why: str, code: str) -> None:
         """Empty the tables of a session that has ended."""
-        core, failure = self._core, disconnected(why)
+        core, failure = self._core, disconnected(why, code)
         for key in core.batch.below(f"x.{conn}."):
             self.drop_export(conn, int(key), core.batch.get(f"x.{conn}.{key}"))
         for key in core.batch.below(f"a.{conn}."):
@@ -319,7 +322,7 @@ class Descriptors:
             if name.startswith("c"):
                 self._broken(name, failure)
             else:
-                self.severed(name, why)
+                self.severed(name, why, code)
 
     def _broken(self, cell: str, failure: Failure) -> None:
         row = self._core.cells.row(cell)
@@ -328,7 +331,7 @@ class Descriptors:
         else:
             self._core.cells.reject(cell, failure)
 
-    def severed(self, name: str, why: str) -> None:
+    def severed(self, name: str, why: str, code: str = "disconnected") -> None:
         """The session that a remote object was on has ended."""
         row = self._core.names.row(name)
         if row is None:
@@ -337,7 +340,7 @@ class Descriptors:
             self._core.names.put(name, {**row, "conn": None, "pos": None})
         else:
             kept = {"held": row["held"], "known": row.get("known", False)}
-            self._core.names.put(name, {"kind": "dead", "why": why, **kept})
+            self._core.names.put(name, {"kind": "dead", "why": why, "code": code, **kept})
         self._core.names.touch(name)
 
 

@@ -45,8 +45,9 @@ class Hub:
     def _input(self, apply: Callable[[Core], None], source: str | None = None) -> None:
         """Apply an input; a session that it takes past its limits is aborted first.
 
-        If that is the session of its own connection, `source`, nothing of the input is left to apply.
+        If that is the session of its own connection, `source`, or its link, nothing of the input is left.
         """
+        own = {source, None if source is None else self._core().hello.link_of(source)}
         for _ in range(_MOST_ABORTED):
             core = self._core()
             try:
@@ -55,7 +56,7 @@ class Hub:
                 return
             except OverLimit as problem:
                 self._abort(problem.conn, str(problem))
-                if problem.conn == source:
+                if problem.conn in own:
                     return
 
     def _of_kernel(self, apply: Callable[[Core], None], otherwise: Callable[[Core], None]) -> None:
@@ -78,7 +79,9 @@ class Hub:
 
     def _abort(self, conn: str, reason: str) -> None:
         core = self._core()
-        if core.sessions.row(conn) is None:
+        if core.hello.row(conn) is not None:
+            core.hello.leave_with(conn, reason)
+        elif core.sessions.row(conn) is None:
             core.after(self._wire.close, conn, reason)
             core.reaching.failed(conn, reason)
         core.sessions.abort(conn, reason)
@@ -88,12 +91,19 @@ class Hub:
 
     def opened(self, connection: str, opening: Opening) -> None:
         """A connection is there, whoever dialled."""
-        self._from_peer(connection, lambda core: core.sessions.open(connection, opening))
+
+        def apply(core: Core) -> None:
+            (core.hello if opening.lasting else core.sessions).open(connection, opening)
+
+        self._from_peer(connection, apply)
 
     def received(self, connection: str, data: bytes) -> None:
         """One message came. Whatever it is, this returns."""
 
         def apply(core: Core) -> None:
+            if core.hello.row(connection) is not None:
+                core.hello.receive(connection, data)
+                return
             row = core.sessions.row(connection)
             web = row is not None and row.get("web") is not None
             (core.web.receive if web else partial(receive, core))(connection, data)
@@ -129,7 +139,9 @@ class Hub:
         """A connection has ended, or could not be made."""
 
         def apply(core: Core) -> None:
-            if core.sessions.row(connection) is None:
+            if core.hello.row(connection) is not None:
+                core.hello.closed(connection, why)
+            elif core.sessions.row(connection) is None:
                 core.reaching.failed(connection, why)
             else:
                 core.sessions.end(connection, "ended", why)
@@ -139,6 +151,41 @@ class Hub:
     def hang_up(self, connection: str, reason: str) -> None:
         """End a session from this side."""
         self._abort(connection, reason)
+
+    def lost(self, designators: list[str], why: str) -> None:
+        """All connections are gone, and so are links of a key that this world has no more, or never had.
+
+        Args:
+            designators: those of this world's keys, the one that counts now first.
+            why: why the connections are gone.
+        """
+        for connection in [*self._core().batch.below("carrier."), *self.connections()]:
+            if self._core().links.row(connection) is None:
+                self.closed(connection, why)
+        for link in self._core().batch.below("link."):
+            self._input(partial(_end_of_another, link=link, designators=designators))
+
+    def acknowledge(self) -> None:
+        """Say what has been taken on each link, if it was not said since."""
+
+        def apply(core: Core) -> None:
+            for link in core.batch.below("link."):
+                core.links.acknowledge(link)
+
+        self._input(apply)
+
+    def part(self, link: str, code: str, why: str) -> None:
+        """End a link from this side, because its lease is over, or somebody wants it.
+
+        Raises `Refused` if there is none.
+        """
+        if self._core().links.row(link) is None:
+            raise Refused(f"there is no link {link}")
+        self._input(lambda core: core.links.part(link, code, why))
+
+    def failed(self, connection: str, why: str) -> None:
+        """The vat could not take something that came over a connection: its session, or its link, ends."""
+        self._abort(self._core().hello.link_of(connection) or connection, why)
 
     def age(self) -> None:
         """Some time has passed: gifts that nobody fetched for long are dropped."""
@@ -328,17 +375,34 @@ class Hub:
         core, found = self._core(), []
         shown = ("state", "outgoing", "proven", "dialect", "exports", "imports", "answers", "gifts")
         for conn in core.batch.below("s."):
-            row = core.sessions.row(conn) or {}
+            row, link = core.sessions.row(conn) or {}, core.links.row(conn)
             uri = row.get("peer") or row["expected"] or ""
-            more = {key: row[key] for key in ("received", "messages", "sent")}
+            more = {key: row[key] for key in ("received", "messages", "sent", "waits")}
             more["web"] = row.get("web") or ""
-            found.append({"connection": conn, "peer": uri, **{key: row[key] for key in shown}, **more})
+            more |= {"lasting": link is not None, "unacknowledged": 0}
+            about = {"connection": conn, "peer": uri, **{key: row[key] for key in shown}, **more}
+            if link is not None:
+                about |= {"peer": link["peer"], "unacknowledged": link["sent"] - link["acked"]}
+                if link["conn"] is None:
+                    about["state"] = "cut"
+            found.append(about)
         return found
 
 
 def _designator(uri: str) -> str:
     found = locators.parse_uri(uri)
     return (found.locator if isinstance(found, locators.Sturdyref) else found).designator
+
+
+def _end_of_another(core: Core, link: str, designators: list[str]) -> None:
+    row = core.links.row(link)
+    here = None if row is None else locators.parse_uri(row["here"])
+    if not isinstance(here, locators.Locator) or here.designator == designators[0]:
+        return
+    if here.designator in designators:
+        core.links.end(link, "ended", "this world has another key than when the link was made")
+    else:
+        core.links.end(link, "copied", "this world is a copy: it does not have the key of the link")
 
 
 def _is_plain(core: Core, target: str) -> bool:

@@ -48,5 +48,17 @@ class Limits:
     moves: int = 1_000
     """Keys of which is kept where they have moved to."""
 
+    link_frames: int = 20_000
+    """Frames of a link that wait to be acknowledged before a vat's messages are refused."""
+
+    link_bytes: int = 32_000_000
+    """The same in bytes. What is no message of a vat may come to twice as much of either."""
+
+    window_frames: int = 500
+    """Frames of a link that may be on their way at the same time."""
+
+    window_bytes: int = 4_000_000
+    """The same in bytes, but for one frame, which may always be."""
+
     held: int = 1_000
     """Messages that wait for one promise, while its peer is dialled."""

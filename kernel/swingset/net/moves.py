@@ -92,6 +92,8 @@ class Moves:
         batch.put("moves", known)
         for designator, row in self._drafted.items():
             batch.put(f"m.{designator}", row)
+            if row["next"] is not None:
+                self._core.links.end_of(designator, "the other world has another key now")
 
     def _is_news(self, said: Statement) -> bool:
         row = self._row(said.designator)

@@ -26,7 +26,11 @@ _MOST_FREED = 100_000
 def receive(core: Core, conn: str, data: bytes) -> None:
     """Do what a message of a peer asks for; raises `Malformed` if it breaks the rules."""
     core.sessions.meter(conn, len(data))
-    message = syrup.read(data, strict=False, most=core.limits.values)
+    serve(core, conn, syrup.read(data, strict=False, most=core.limits.values))
+
+
+def serve(core: Core, conn: str, message: Any) -> None:
+    """Do what a message asks for that was read; raises `Malformed` if it breaks the rules."""
     if not isinstance(message, Record) or not isinstance(message.label, Symbol):
         raise Malformed(f"a message is a record, not {kind_of(message)}")
     label, fields = message.label, message.fields
@@ -34,7 +38,8 @@ def receive(core: Core, conn: str, data: bytes) -> None:
         core.sessions.started(conn, fields)
     elif label == ABORT:
         reason = fields[0] if len(fields) == 1 and type(fields[0]) is str else "no reason given"
-        core.after(core.wire.close, conn, "the peer aborted")
+        if core.links.row(conn) is None:
+            core.after(core.wire.close, conn, "the peer aborted")
         core.sessions.end(conn, "ended", f"the peer aborted: {reason}")
     else:
         core.sessions.live(conn)

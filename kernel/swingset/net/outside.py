@@ -22,6 +22,7 @@ class Opening:
         expected: whom this side dialled, or None.
         proven: whether the netlayer has proved where the other side is.
         dialect: the name of the peer's dialect, see `dialects`.
+        lasting: whether both sides are worlds of this library that are proved, and so speak over a link.
     """
 
     outgoing: bool
@@ -29,6 +30,7 @@ class Opening:
     expected: Locator | None
     proven: bool
     dialect: str = "goblins"
+    lasting: bool = False
 
 
 class Local(Protocol):
@@ -55,7 +57,7 @@ class Local(Protocol):
         ...
 
     def tell(self, event: dict[str, str]) -> None:
-        """Tell people what became of a connection: `event`, `connection`, `peer`, `why`."""
+        """Tell people what became of a connection or link: `event`, `connection`, `peer`, `why`, `code`."""
         ...
 
 
@@ -92,6 +94,10 @@ class Wire(Protocol):
 
     def verify(self, public: bytes, data: bytes, signature: bytes) -> bool:
         """Whether a signature is right; False for a key that is none."""
+        ...
+
+    def life(self) -> str:
+        """The life of this world, in hexadecimal digits: it changes when the world goes back in time."""
         ...
 
     def random(self) -> bytes:

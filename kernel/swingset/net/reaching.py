@@ -92,6 +92,15 @@ class Reaching:
             core.batch.put(f"r.{conn}", [found.peer])
         core.batch.put(f"r.{conn}", [*core.batch.get(f"r.{conn}"), wanted])
 
+    def move(self, conn: str, other: str) -> None:
+        """What waits for a connection waits for another, or for a link, that takes its place."""
+        batch = self._core.batch
+        waiting = batch.get(f"r.{conn}")
+        if waiting is not None and other != conn:
+            batch.drop(f"r.{conn}")
+            batch.put(f"r.{other}", [*(batch.get(f"r.{other}") or waiting[:1]), *waiting[1:]])
+            batch.put(f"d.{waiting[0]}", other)
+
     def arrived(self, conn: str, peer: str) -> None:
         """A session with a peer has begun: do what waited for it."""
         batch = self._core.batch

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from . import capdata
 from .cells import projected
 from .dialects import DIALECTS
-from .values import Failure, Record, Ref, Refused, Symbol
+from .values import Failure, Full, Record, Ref, Refused, Symbol
 
 if TYPE_CHECKING:
     from .core import Core
@@ -40,6 +40,8 @@ class Routing:
                 self._to_remote(target, args, result)
             else:
                 self._to_kernel(target, args, result)
+        except Full as problem:
+            self._core.cells.reject(result, Failure(str(problem), "Disconnected", {"code": "link-full"}))
         except Refused as problem:
             self._core.cells.reject(result, Failure(str(problem), "TypeError"))
 
@@ -88,13 +90,14 @@ class Routing:
     def _to_remote(self, name: str, args: list[Any], result: str | None) -> None:
         row = self._core.names.row(name)
         if row is None or row["kind"] == "dead":
-            self._core.cells.reject(result, broken(row["why"] if row is not None else "it is gone"))
+            why, code = ("it is gone", "disconnected") if row is None else (row["why"], row["code"])
+            self._core.cells.reject(result, broken(why, code))
         elif row["kind"] == "sturdy":
             raise Refused("a sturdyref takes no messages: enliven it first")
         elif row["kind"] == WEB:
             self._core.web.call(row["conn"], row["pos"], args, result)
         elif row["kind"] == "far" and not self._core.sessions.is_live(row["conn"]):
-            self._core.cells.reject(result, broken("it is closed"))
+            self._core.cells.reject(result, broken("it is closed", "disconnected"))
         elif row.get("conn") is not None:
             self.send(row["conn"], Record(EXPORT, (row["pos"],)), args, result)
         else:
@@ -103,6 +106,7 @@ class Routing:
     def send(self, conn: str, target: Record, args: list[Any], result: str | None) -> None:
         """Send `op:deliver` to a peer; raises `Refused` for arguments that cannot be sent."""
         core = self._core
+        core.links.check_room(conn)
         said = core.descriptors.write(conn, args)
         if result is None:
             core.sessions.send(conn, Record(DELIVER, (target, said, False, False)))
@@ -162,17 +166,21 @@ class Routing:
         self._core.sessions.send(conn, Record(DELIVER, (target, [verb, said], False, False)))
 
 
-def disconnected(why: str) -> Failure:
+def disconnected(why: str, code: str = "disconnected") -> Failure:
     """What a promise is rejected with whose peer is gone; whether the message arrived is unknown."""
-    words = f"the connection to the other world has ended ({why})"
-    return _ended(f"{words}: the message was sent, and whether it was done is unknown")
+    words = f"the {_what(code)} to the other world has ended ({why})"
+    return _ended(f"{words}: the message was sent, and whether it was done is unknown", code)
 
 
-def broken(why: str) -> Failure:
+def broken(why: str, code: str) -> Failure:
     """What a promise is rejected with whose message was for an object of a connection that has ended."""
-    words = f"the connection over which this object came has ended ({why})"
-    return _ended(f"nothing was sent: {words}; fetch it again, or ask the object that gave it")
+    words = f"the {_what(code)} over which this object came has ended ({why})"
+    return _ended(f"nothing was sent: {words}; fetch it again, or ask the object that gave it", code)
 
 
-def _ended(words: str) -> Failure:
-    return Failure(words, "Disconnected", {"code": "disconnected"})
+def _what(code: str) -> str:
+    return "connection" if code == "disconnected" else "link"
+
+
+def _ended(words: str, code: str) -> Failure:
+    return Failure(words, "Disconnected", {"code": code})

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 START, ABORT = Symbol("op:start-session"), Symbol("op:abort")
 _MY_LOCATION = Symbol("my-location")
 _LONGEST_REASON = 200
+_AROUND = 200
+"""More bytes than a frame of a link has around its message."""
 
 
 class OverLimit(Malformed):
@@ -86,6 +88,12 @@ class Sessions:
             raise OverLimit(conn, f"a session may have {most} {limit}, and no more")
         self._put(conn, {**row, limit: used})
 
+    def wait(self, conn: str, more: int) -> None:
+        """Count the promises of this side that the peer is to settle."""
+        row = self.row(conn)
+        if row is not None:
+            self._put(conn, {**row, "waits": row["waits"] + more})
+
     def meter(self, conn: str, size: int) -> None:
         """Count a message that came, before it is read; raises `OverLimit`."""
         row, limits = self.row(conn), self._core.limits
@@ -93,7 +101,7 @@ class Sessions:
             return
         if size > limits.message_bytes:
             raise OverLimit(conn, f"a message may have {limits.message_bytes} bytes, this one has {size}")
-        if row["received"] + size > limits.session_bytes:
+        if row["received"] + size > limits.session_bytes and self._core.links.row(conn) is None:
             raise OverLimit(conn, f"a session may send {limits.session_bytes} bytes, and no more")
         self._put(conn, {**row, "received": row["received"] + size, "messages": row["messages"] + 1})
 
@@ -126,7 +134,7 @@ class Sessions:
         batch = self._core.batch
         batch.put("sessions", (batch.get("sessions") or 0) + 1)
         zero = dict.fromkeys(("exported", "asked", "exports", "imports", "answers", "gifts", "handoffs"), 0)
-        counts = dict.fromkeys(("received", "messages", "sent", "withdrawn", "introduced"), 0)
+        counts = dict.fromkeys(("received", "messages", "sent", "withdrawn", "introduced", "waits"), 0)
         self._put(conn, {"key": None, **zero, **counts, **about})
 
     def check_room(self, conn: str) -> None:
@@ -219,11 +227,14 @@ class Sessions:
         row = self.row(conn)
         if row is None:
             return
-        most = self._core.limits.message_bytes
+        most = self._core.limits.message_bytes - _AROUND
         if len(data) > most:
             raise OverLimit(conn, f"a message may have {most} bytes, this one to the peer has {len(data)}")
         self._put(conn, {**row, "sent": row["sent"] + 1})
-        self._core.after(self._core.wire.send, conn, data, secrets or [])
+        if self._core.links.row(conn) is None:
+            self._core.after(self._core.wire.send, conn, data, secrets or [])
+        else:
+            self._core.links.send(conn, data, secrets or [])
 
     def release_export(self, conn: str, position: int, delta: int) -> None:
         """Tell the peer at the end of the input that what it exports is no longer used."""
@@ -262,6 +273,9 @@ class Sessions:
         if row is None:
             return
         reason = reason[:_LONGEST_REASON]
+        if self._core.links.row(conn) is not None:
+            self._core.links.part(conn, "ended", reason)
+            return
         if row.get("web") is None:
             self.send(conn, Record(ABORT, (reason,)))
         else:
@@ -269,11 +283,12 @@ class Sessions:
         self._core.after(self._core.wire.close, conn, reason)
         self.end(conn, "aborted", reason, kept=kept)
 
-    def end(self, conn: str, event: str, why: str, *, kept: bool = False) -> None:
-        """Forget a session: what it would have settled is rejected, its references die."""
+    def end(self, conn: str, event: str, why: str, *, kept: bool = False, code: str = "") -> None:
+        """Forget a session: what it would have settled is rejected with a code, its references die."""
         row, core = self.row(conn), self._core
         if row is None:
             return
+        code = code or ("disconnected" if core.links.row(conn) is None else "ended")
         why = why[:_LONGEST_REASON]
         self._exports.pop(conn, None)
         self._answers.pop(conn, None)
@@ -289,18 +304,19 @@ class Sessions:
             core.handoff.end(row["session"])
         for key in core.batch.below(f"h.{conn}."):
             core.batch.drop(f"h.{conn}.{key}")
-        core.descriptors.end(conn, why)
+        core.descriptors.end(conn, why, code)
         core.grants.end(conn)
         if row.get("web") is not None:
             core.web.end(conn, why)
+        core.links.gone(conn, code, why)
         if not kept:
             core.reaching.failed(conn, why)
         if row["key"] is not None:
             core.after(core.wire.forget_key, row["key"])
-        self._tell(event, conn, peer, why)
+        self._tell(event, conn, peer, why, code)
 
-    def _tell(self, event: str, conn: str, peer: str, why: str) -> None:
-        said = {"event": event, "connection": conn, "peer": peer, "why": why}
+    def _tell(self, event: str, conn: str, peer: str, why: str, code: str = "") -> None:
+        said = {"event": event, "connection": conn, "peer": peer, "why": why, "code": code}
         self._core.after(self._core.local.tell, said)
 
     # For others.

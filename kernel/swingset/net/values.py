@@ -21,6 +21,10 @@ class Refused(ValueError):
     """A value or a message cannot be served: its result is rejected with this reason."""
 
 
+class Full(Refused):
+    """Too much waits for the other side of a link, so nothing was sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Symbol:
     """A name that stands for itself, such as that of a method."""

@@ -102,6 +102,10 @@ class _Device:
         """Whether a signature is right."""
         return bool(self._call("verify", public, data, signature))
 
+    def life(self) -> str:
+        """The life of this world."""
+        return str(self._call("life"))
+
     def random(self) -> bytes:
         """32 bytes that nobody can guess."""
         return bytes(self._call("random"))
@@ -184,6 +188,9 @@ class _Home:
             "closed": hub.closed,
             "lost": self._lost,
             "age": hub.age,
+            "acknowledge": hub.acknowledge,
+            "failed": hub.failed,
+            "part": hub.part,
             "share": self._share,
             "unshare": hub.unshare,
             "moved": hub.moved,
@@ -249,14 +256,20 @@ class _Home:
             self._syscall(["resolve", [[result, rejected, {"body": body, "slots": slots}]]])
 
     def _opened(
-        self, connection: str, outgoing: bool, here: str, expected: str | None, proven: bool, dialect: str
+        self,
+        connection: str,
+        outgoing: bool,
+        here: str,
+        expected: str | None,
+        proven: bool,
+        dialect: str,
+        lasting: bool,
     ) -> None:
         there = None if expected is None else _locator(expected)
-        self._hub.opened(connection, Opening(outgoing, _locator(here), there, proven, dialect))
+        self._hub.opened(connection, Opening(outgoing, _locator(here), there, proven, dialect, lasting))
 
-    def _lost(self) -> None:
-        for connection in self._hub.connections():
-            self._hub.closed(connection, _LOST)
+    def _lost(self, designators: list[str]) -> None:
+        self._hub.lost(designators, _LOST)
 
     def _share(self, digest: str, target: Ref) -> None:
         self._hub.share(digest, target.name)

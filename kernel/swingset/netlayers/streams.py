@@ -34,6 +34,7 @@ class StreamLink:
     writer: asyncio.StreamWriter
     location: Locator | None = None
     dialect: str = "goblins"
+    lasting: bool = False
 
     async def receive(self) -> bytes:
         """The next bytes."""
@@ -125,11 +126,12 @@ class StreamTalk:
 async def greeted(link: StreamLink, identity: Identity, here: Locator, there: Locator) -> StreamLink:
     """A link that we dialled, once both sides are proved."""
     await greet(StreamTalk(link), identity, here, there)
-    link.location, link.dialect = there, "swingset"
+    link.location, link.dialect, link.lasting = there, "swingset", True
     return link
 
 
 async def welcomed(link: StreamLink, identity: Identity) -> StreamLink:
     """A link that was dialled from outside, once both sides are proved."""
-    link.location, link.dialect = await be_greeted(StreamTalk(link), identity), "swingset"
+    link.location = await be_greeted(StreamTalk(link), identity)
+    link.dialect, link.lasting = "swingset", True
     return link

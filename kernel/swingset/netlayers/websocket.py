@@ -52,6 +52,7 @@ class WebSocketLink:
     socket: Any
     location: Locator | None = None
     dialect: str = "goblins"
+    lasting: bool = False
 
     async def receive(self) -> bytes:
         """The next frame; none once the other side has closed."""
@@ -187,7 +188,8 @@ class _Welcome:
 
     async def _greet(self, link: WebSocketLink) -> None:
         if link.socket.subprotocol == _OURS:
-            link.location, link.dialect = await be_greeted(link, self._identity), "swingset"
+            link.location = await be_greeted(link, self._identity)
+            link.dialect, link.lasting = "swingset", True
             return
         asked = await link.hear()
         try:
@@ -205,7 +207,7 @@ async def _dialled(link: WebSocketLink, identity: Identity, here: Locator, there
     """Have who listens prove that it is there, and prove who we are if it is a world of ours."""
     if link.socket.subprotocol == _OURS:
         await greet(link, identity, here, there)
-        link.dialect = "swingset"
+        link.dialect, link.lasting = "swingset", True
         return
     asked = Record(_AUTH, (identity.random(),))
     await link.say(syrup.write(asked))

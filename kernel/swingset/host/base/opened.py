@@ -101,6 +101,8 @@ class Opened:
         """Called after the world has gone back in time, or has become another branch of itself."""
         self.starting: list[Callable[[], None]] = []
         """Called before a run or a step."""
+        self.watching: list[Callable[[CrankReport], None]] = []
+        """Called after each crank, before its commit, with its report."""
         self.ending: list[Callable[[], None]] = []
         """Called when the world is closed, after its last commit."""
         self.said_idle = False
@@ -277,6 +279,8 @@ class Opened:
         self.interrupted = None
         if report is not None:
             self.outputs.collect(report)
+            for watch in self.watching:
+                watch(report)
             if report.vat is not None:
                 self._ran.add(report.vat)
                 self._spent[report.vat] = self._spent.get(report.vat, 0) + (report.computrons or 0)

@@ -43,14 +43,16 @@ def check_share(
         check_text("transport", transport)
     if swissnum is not None and (type(swissnum) is not bytes or len(swissnum) != SIZE):
         raise NetError(f"a swissnum is {SIZE} bytes, or None for chance")
-    if seconds is None:
-        return None
+    return None if seconds is None else check_seconds("seconds", seconds, ", or None for ever")
+
+
+def check_seconds(what: str, seconds: object, otherwise: str = "") -> float:
+    """A length of time. Raises `NetError`."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise NetError(f"`seconds` is a number, or None for ever, not {shown(seconds)}")
+        raise NetError(f"`{what}` is a number{otherwise}, not {shown(seconds)}")
     if not 0 < seconds <= MOST_SECONDS:  # nor is what is no number
-        raise NetError(
-            f"`seconds` is more than 0 and at most {MOST_SECONDS:g}, or None for ever, not {shown(seconds)}"
-        )
+        words = f"`{what}` is more than 0 and at most {MOST_SECONDS:g}{otherwise}"
+        raise NetError(f"{words}, not {shown(seconds)}")
     return float(seconds)
 
 

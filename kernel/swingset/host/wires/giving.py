@@ -181,7 +181,7 @@ class Giving(Linked):
     def unshare(self, what: str, *, cut: bool = False) -> Share:
         """Take back what was given out: its string opens nothing any more, not even if the world goes back.
 
-        References that were fetched by it before stay as long as their connection, unless they are cut.
+        References that were fetched by it before stay as long as the link or connection, unless they are cut.
 
         Args:
             what: the string, its digest, or its label if only one has that. Web clients that are there by

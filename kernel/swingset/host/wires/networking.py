@@ -7,10 +7,12 @@ still be used. What is fetched is asked for by a handle of that file.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
 
+from swingset.core.errors import KernelError
 from swingset.host.base.requests import Requests
 from swingset.host.base.running import Running
 from swingset.host.wires.asking import NetError, address, check_listen
@@ -170,7 +172,8 @@ class Networking(Serving, Peering, Moving):
         """
         with self._opened.lock:
             if self._line.has_vat():
-                self._line.begin()
+                with contextlib.suppress(KernelError):  # whoever uses the wire is told why it cannot be
+                    self._line.begin()
             self.http.wake()
 
     def pump(self, seconds: float = SLICE) -> bool:

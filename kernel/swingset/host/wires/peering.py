@@ -6,11 +6,12 @@ A part of `controller.net`.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from swingset.host.wires.asking import NetError, check_text, location
+from swingset.host.wires.asking import NetError, check_seconds, check_text, location
 from swingset.host.wires.linked import Linked
 from swingset.host.wires.petnames import check_petname
 from swingset.host.wires.tables import looking
@@ -28,8 +29,8 @@ class Peer:
 
     Attributes:
         peer: the other world's location, or an empty text before it has said it.
-        connection: the name of the connection.
-        state: `hello` before the session has begun, then `live`.
+        connection: the name of the connection, or of the link.
+        state: `hello` before the session has begun, then `live`; `cut` for a link without a connection now.
         outgoing: whether this world dialled.
         proven: whether the netlayer has proved who it is.
         exports: how many references the other side has from here.
@@ -37,8 +38,13 @@ class Peer:
         received: the bytes of the messages that came.
         messages: how many came.
         sent: how many went out.
+        answers: how many results of messages the other side keeps hold of.
+        lasting: whether it is on a link, and so outlives connections and restarts.
+        waits: how many promises the other side is to settle.
+        unacknowledged: how many messages the other side has not acknowledged yet.
         name: its petname, or an empty text.
         web: of a web client, the digest of the address by which it came; else an empty text.
+        expires: when the lease of a link ends that is cut, in seconds since 1970; else None.
     """
 
     peer: str
@@ -51,8 +57,13 @@ class Peer:
     received: int
     messages: int
     sent: int
+    answers: int
+    lasting: bool
+    waits: int
+    unacknowledged: int
     name: str = ""
     web: str = ""
+    expires: float | None = None
 
 
 class Peering(Linked):
@@ -77,10 +88,64 @@ class Peering(Linked):
                 return []
             try:
                 petnames = {designator: name for name, designator in self.names().items()}
-                return [_peer(row, petnames) for row in self._hub().peers()]
+                return [_peer(row, petnames, self._expiry(row)) for row in self._hub().peers()]
             except (LookupError, TypeError, ValueError, AttributeError):
                 words = "the rows of vat net are not what this library writes: go back to a copy of the file"
                 raise NetError(words) from None
+
+    def _expiry(self, row: Mapping[str, Any]) -> float | None:
+        secrets = self._line.known_secrets()
+        if row["state"] != "cut" or secrets is None:
+            return None
+        return secrets.heard.get(location(row["peer"]).peer, time.time()) + secrets.lease
+
+    def forget(self, peer: Peer | str) -> Peer:
+        """End the link with another world: what waits for it is rejected, what it holds is let go.
+
+        The other world is told, now or when it connects the next time. A later fetch makes another link.
+
+        Args:
+            peer: the world, as for `name`.
+        Returns:
+            What was known of the link.
+        Raises:
+            NetError: if there is no link with it, or there are several.
+        Example:
+            >>> world.net.forget("ocapn://abcdefghijklmnop.in-process")
+            Traceback (most recent call last):
+            NetError: there is no link with abcdefghijklmnop: `peers` has those that there are
+        """
+        with self._opened.lock:
+            designator = self.designator_of(peer)
+            links = [each for each in self.peers() if each.lasting]
+            found = [each for each in links if location(each.peer).designator == designator]
+            if isinstance(peer, Peer):
+                found = [each for each in found if each.connection == peer.connection]
+            if len(found) != 1:
+                many = "several links are" if found else "there is no link"
+                words = f"{many} with {one_line(designator, 60)}: `peers` has those that there are"
+                raise NetError(words)
+            self._tell("part", [found[0].connection, "forgotten", "its owner has ended it"], "ended a link")
+            return found[0]
+
+    def set_lease(self, seconds: float) -> None:
+        """Set for how long links stay that have no connection, before they end by themselves.
+
+        It is 30 days if nothing else is set.
+
+        Args:
+            seconds: the time, for all links of this world.
+        Raises:
+            NetError: for what is no such time.
+        Example:
+            >>> world.net.set_lease(7 * 86_400)
+        """
+        length = check_seconds("seconds", seconds)
+        with self._opened.lock:
+            secrets = self._line.secrets()
+            secrets.lease = length
+            secrets.save()
+            self._line.look()
 
     def _hub(self) -> Hub:
         """The tables of the service vat, to look at."""
@@ -168,7 +233,9 @@ class Peering(Linked):
         return used | (self._hub().known() if self._line.has_vat() else set())
 
     def events(self) -> list[dict[str, str]]:
-        """What became of connections lately, oldest first: `event`, `connection`, `peer` and `why`.
+        """What became of connections and links lately, oldest first.
+
+        Each has `event`, `connection`, `peer` and `why`, and a `code` for programs if a link has ended.
 
         Example:
             >>> world.net.events()
@@ -177,8 +244,8 @@ class Peering(Linked):
         return list(self._line.log)
 
 
-def _peer(row: Mapping[str, Any], petnames: Mapping[str, str]) -> Peer:
+def _peer(row: Mapping[str, Any], petnames: Mapping[str, str], expires: float | None) -> Peer:
     """One session, of its row."""
     called = petnames.get(location(row["peer"]).designator, "") if row["peer"] else ""
     said = {field.name: row[field.name] for field in fields(Peer) if field.name in row}
-    return Peer(**said, name=called)
+    return Peer(**said, name=called, expires=expires)

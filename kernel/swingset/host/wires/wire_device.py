@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from swingset.core.device_board import DeviceError
 from swingset.host.controls.own_devices import Device, DeviceCall
 from swingset.host.wires.keys import Key
 from swingset.host.wires.wire_secrets import Secrets
@@ -66,22 +65,26 @@ class WireDevice(Device):
         self._write(call, "tell", event["connection"], event)
 
     def new_key(self, call: DeviceCall) -> list[Any]:  # noqa: ARG002
-        """Make a key for one session; it is gone when this host ends, as the session is."""
-        key = Key()
+        """Make a key for one session, which outlives this host: it follows from its handle."""
         handle = f"k{self._secrets().random().hex()[:24]}"
-        self._keys[handle] = key
-        return [handle, key.public]
+        return [handle, self._key(handle).public]
 
     def forget_key(self, call: DeviceCall, key: str) -> None:  # noqa: ARG002
         """Forget a key."""
         self._keys.pop(key, None)
 
     def sign(self, call: DeviceCall, key: str, data: bytes) -> bytes:  # noqa: ARG002
-        """Sign with a key of this host."""
-        found = self._keys.get(key)
-        if found is None:
-            raise DeviceError("the key of this session is gone: its host has ended", name="LookupError")
-        return found.sign(data)
+        """Sign with the key of a session."""
+        return self._key(key).sign(data)
+
+    def _key(self, handle: str) -> Key:
+        if handle not in self._keys:
+            self._keys[handle] = self._secrets().session_key(handle)
+        return self._keys[handle]
+
+    def life(self, call: DeviceCall) -> str:  # noqa: ARG002
+        """The life of this world, which is another after it went back in time."""
+        return self._secrets().life
 
     def verify(self, call: DeviceCall, public: bytes, data: bytes, signature: bytes) -> bool:  # noqa: ARG002
         """Whether a signature is right."""

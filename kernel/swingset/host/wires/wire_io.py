@@ -16,11 +16,12 @@ import asyncio
 import contextlib
 import re
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
+from swingset.host.wires.wire_connection import CLIENTS_PER_SECOND, Connection, Turns
 from swingset.host.wires.wire_inbox import Inbox
+from swingset.host.wires.wire_redial import Cut, Redials
 from swingset.host.wires.wire_secrets import Secrets
 from swingset.host.wires.wire_thread import thread
 from swingset.model.visible import one_line
@@ -53,48 +54,12 @@ SILENT, SILENT_PROVED = 60.0, 600.0
 """How many seconds who has dialled may take to begin a session; the second where it is proved who it is."""
 
 _RETRY = 0.01
-_AT_ONCE, _PER_SECOND, _CLIENTS_PER_SECOND = 50, 10.0, 100.0
+OWING = 0.2
+"""For how many seconds a link may owe an acknowledgement that no frame has carried."""
+
+_LINKS = re.compile(rb"<(?:7'op:link|8'op:abort)[^>]")
 _BEGINS = re.compile(rb"<(?:16'op:start-session|8'op:abort)[^>]")
 _SAYS = re.compile(rb"<[0-9]{1,2}'op:[a-z-]+")
-
-
-@dataclass
-class _Connection:
-    """One connection: what is to be sent on it, and the tasks that serve it."""
-
-    name: str
-    outgoing: bool
-    here: str
-    wanted: Locator | None = None
-    link: Link | None = None
-    framing: Framer | None = None
-    unsent: deque[bytes | None] = field(default_factory=deque)  # None closes
-    size: int = 0
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    announced: bool = False  # the vat knows of it
-    admitted: asyncio.Event = field(default_factory=asyncio.Event)
-    ended: bool = False
-    digest: str | None = None  # of the address by which a web client came
-    expiry: asyncio.TimerHandle | None = None
-
-
-class _Turns:
-    """How often sessions may begin: some at once, then so many a second."""
-
-    def __init__(self, per_second: float = _PER_SECOND) -> None:
-        self._left, self._at, self._per_second = float(_AT_ONCE), 0.0, per_second
-
-    async def mine(self) -> None:
-        """Wait for a turn."""
-        while True:
-            now = asyncio.get_running_loop().time()
-            self._left = min(float(_AT_ONCE), self._left + (now - self._at) * self._per_second)
-            self._at = now
-            if self._left >= 1:
-                self._left -= 1
-                return
-            await asyncio.sleep((1 - self._left) / self._per_second)
 
 
 @dataclass
@@ -106,14 +71,21 @@ class Wires:
     here: dict[str, Locator] = field(default_factory=dict)
     listening: list[Listening] = field(default_factory=list)
     web: WebListening | None = None
-    _connections: dict[str, _Connection] = field(default_factory=dict)
+    _connections: dict[str, Connection] = field(default_factory=dict)
     _starting: set[str] = field(default_factory=set)
     _leaving: set[asyncio.Task[None]] = field(default_factory=set)
     _accepted: int = 0
-    _turns: _Turns = field(default_factory=_Turns)
-    _turns_of_clients: _Turns = field(default_factory=lambda: _Turns(_CLIENTS_PER_SECOND))
+    _turns: Turns = field(default_factory=Turns)
+    _turns_of_clients: Turns = field(default_factory=lambda: Turns(CLIENTS_PER_SECOND))
     refused: Callable[[str, str], None] = lambda name, why: None  # noqa: ARG005
+    stirred: Callable[[], None] = lambda: None
     life: str = ""
+    redialling: bool = False
+    _redialled: int = 0
+    _acknowledging: bool = False
+
+    def __post_init__(self) -> None:
+        self._redials = Redials(self._redial, self.stirred)
 
     @property
     def secrets(self) -> Secrets:
@@ -148,6 +120,18 @@ class Wires:
         """The session of a connection has begun: read on."""
         thread.loop.call_soon_threadsafe(self._admit, name)
 
+    def redial(self, links: Mapping[str, Cut]) -> None:
+        """Dial the peers of these links, and of no others, until there are connections."""
+        if links or self.redialling:
+            self.redialling = bool(links)
+            thread.loop.call_soon_threadsafe(self._redials.set, links)
+
+    def acknowledge(self) -> None:
+        """Have the vat say in a moment what it has taken, once for all that comes until then."""
+        if not self._acknowledging:
+            self._acknowledging = True
+            thread.loop.call_soon_threadsafe(thread.loop.call_later, OWING, self._owing)
+
     def drop_all(self) -> None:
         """Close all connections, and forget what came over them."""
         thread.begin(self._drop_all()).result(DIALLING)
@@ -165,8 +149,7 @@ class Wires:
     def peer_of(self, name: str) -> str:
         """The peer of a connection, as far as its netlayer has proved it."""
         connection = self._connections.get(name)
-        link = None if connection is None else connection.link
-        location = None if link is None else link.location
+        location = None if connection is None else connection.proved
         return "" if location is None else location.peer
 
     # On the thread of the sockets.
@@ -186,7 +169,7 @@ class Wires:
             self._leave(link)
             return
         self._accepted += 1
-        connection = _Connection(f"{self.life}-in{self._accepted}", False, locators.uri(self.here[transport]))
+        connection = Connection(f"{self.life}-in{self._accepted}", False, locators.uri(self.here[transport]))
         self._connections[connection.name] = connection
         self._begin(connection, transport, link)
 
@@ -208,7 +191,7 @@ class Wires:
         if share is None or len(self._connections) >= Limits().sessions:
             return False
         self._accepted += 1
-        connection = _Connection(f"{self.life}-web{self._accepted}", False, "", link=link, digest=digest)
+        connection = Connection(f"{self.life}-web{self._accepted}", False, "", link=link, digest=digest)
         connection.framing = framer("message", Limits().message_bytes)
         self._connections[connection.name] = connection
         loop = asyncio.get_running_loop()
@@ -219,7 +202,7 @@ class Wires:
             connection.tasks.append(loop.create_task(work))
         return True
 
-    async def _serve(self, connection: _Connection, link: Link, batch: bytes | None) -> None:
+    async def _serve(self, connection: Connection, link: Link, batch: bytes | None) -> None:
         why = "the client has closed the connection"
         try:
             await self._turns_of_clients.mine()
@@ -242,7 +225,7 @@ class Wires:
                 self._leaving.add(task)
                 task.add_done_callback(self._leaving.discard)
 
-    async def _cut_off(self, connection: _Connection, why: str) -> None:
+    async def _cut_off(self, connection: Connection, why: str) -> None:
         if connection.link is not None:
             with contextlib.suppress(OSError, TimeoutError):
                 await asyncio.wait_for(connection.link.send(aborted(why)), 2.0)
@@ -271,12 +254,38 @@ class Wires:
         if sum(each.link is None for each in self._connections.values()) >= MOST_DIALLED:
             self.inbox.put("closed", name, f"{MOST_DIALLED} peers are being dialled already: try again later")
             return
-        here = self.here.get(there.transport) or Locator(there.transport, self.secrets.designator)
-        connection = _Connection(name, True, locators.uri(here), there)
-        self._connections[name] = connection
-        connection.tasks.append(asyncio.get_running_loop().create_task(self._dial(connection, here, there)))
+        connection = self._outgoing(name, there)
+        connection.tasks.append(asyncio.get_running_loop().create_task(self._dial(connection, there)))
 
-    async def _dial(self, connection: _Connection, here: Locator, there: Locator) -> None:
+    def _outgoing(self, name: str, there: Locator, *, quiet: bool = False) -> Connection:
+        connection = Connection(name, True, locators.uri(self._from(there)), there, quiet=quiet)
+        self._connections[name] = connection
+        return connection
+
+    def _from(self, there: Locator) -> Locator:
+        """Where this world says that it is when it dials."""
+        return self.here.get(there.transport) or Locator(there.transport, self.secrets.designator)
+
+    async def _redial(self, locator: str) -> None:
+        """Dial the peer of a link; returns once the connection is gone, or could not be made."""
+        there = locators.parse_uri(locator)
+        if not isinstance(there, Locator) or len(self._connections) >= Limits().sessions:
+            return
+        self._redialled += 1
+        connection = self._outgoing(f"{self.life}-re{self._redialled}", there, quiet=True)
+        try:
+            await self._dial(connection, there)
+        except asyncio.CancelledError:
+            self._end(connection, None)
+            raise
+        await connection.gone.wait()
+
+    def _owing(self) -> None:
+        self._acknowledging = False
+        self.inbox.put("acknowledge", "")
+
+    async def _dial(self, connection: Connection, there: Locator) -> None:
+        here = self._from(there)
         try:
             dialling = netlayer(there.transport).dial(self.secrets, here, there)
             link = await asyncio.wait_for(dialling, DIALLING)
@@ -287,7 +296,7 @@ class Wires:
         else:
             self._begin(connection, there.transport, link)
 
-    def _begin(self, connection: _Connection, transport: str, link: Link) -> None:
+    def _begin(self, connection: Connection, transport: str, link: Link) -> None:
         connection.link = link
         connection.framing = framer(netlayer(transport).framing, Limits().message_bytes)
         if connection.outgoing:
@@ -296,16 +305,17 @@ class Wires:
         for work in (self._read(connection), self._write(connection)):
             connection.tasks.append(loop.create_task(work))
 
-    def _announce(self, connection: _Connection, link: Link) -> None:
+    def _announce(self, connection: Connection, link: Link) -> None:
         """Let the vat know of a connection."""
         location = link.location
         there = location or connection.wanted
         expected = None if there is None else locators.uri(there)
-        about = (connection.outgoing, connection.here, expected, location is not None, link.dialect)
+        proven = location is not None
+        about = (connection.outgoing, connection.here, expected, proven, link.dialect, connection.lasting)
         connection.announced = True
         self.inbox.put("opened", connection.name, *about)
 
-    async def _read(self, connection: _Connection) -> None:
+    async def _read(self, connection: Connection) -> None:
         link = connection.link
         assert link is not None
         why = "the other side has closed the connection"
@@ -333,7 +343,7 @@ class Wires:
             why = one_line(str(problem) or type(problem).__name__, 300)
         self._end(connection, why)
 
-    async def _messages(self, connection: _Connection, link: Link) -> AsyncIterator[bytes]:
+    async def _messages(self, connection: Connection, link: Link) -> AsyncIterator[bytes]:
         framing = connection.framing
         assert framing is not None
         while data := await link.receive():
@@ -341,24 +351,26 @@ class Wires:
                 yield message
 
     async def _first(
-        self, connection: _Connection, link: Link, messages: AsyncIterator[bytes]
+        self, connection: Connection, link: Link, messages: AsyncIterator[bytes]
     ) -> bytes | None:
         """The first message of a session, or None where there is none. A stranger's comes in time."""
         limit = SILENT if link.location is None else SILENT_PROVED
-        async with asyncio.timeout(None if connection.outgoing else limit):
+        waits = connection.outgoing and not connection.lasting
+        async with asyncio.timeout(None if waits else limit):
             first = await anext(messages, None)
-        if first is not None and not _BEGINS.match(first):
-            raise Malformed("the session has not begun: op:start-session comes first")
+        begins, word = (_LINKS, "op:link") if connection.lasting else (_BEGINS, "op:start-session")
+        if first is not None and not begins.match(first):
+            raise Malformed(f"the session has not begun: {word} comes first")
         return first
 
     async def _room(self) -> None:
         while self.inbox.full:
             await asyncio.sleep(_RETRY)
 
-    def _deliver(self, connection: _Connection, message: bytes) -> None:
+    def _deliver(self, connection: Connection, message: bytes) -> None:
         self.inbox.put("received", connection.name, self.secrets.scrubbed(message))
 
-    async def _write(self, connection: _Connection) -> None:
+    async def _write(self, connection: Connection) -> None:
         link, framing = connection.link, connection.framing
         assert link is not None
         assert framing is not None
@@ -387,18 +399,19 @@ class Wires:
         connection.size += len(data or b"")
         connection.wake.set()
 
-    def _end(self, connection: _Connection, why: str | None) -> None:
+    def _end(self, connection: Connection, why: str | None) -> None:
         """End a connection; the vat is told unless it has closed it itself, for None."""
         if connection.ended:
             return
         connection.ended = True
         if connection.expiry is not None:
             connection.expiry.cancel()
+        connection.gone.set()
         if not connection.admitted.is_set() and self.inbox.forget(connection.name):
             connection.announced = connection.outgoing
-        if why is not None and (connection.announced or connection.outgoing):
+        if why is not None and (connection.announced or (connection.outgoing and not connection.quiet)):
             self.inbox.put("closed", connection.name, why)
-        elif why is not None:
+        elif why is not None and not connection.quiet:
             self.refused(connection.name, why)
         self._connections.pop(connection.name, None)
         mine = asyncio.current_task()
@@ -414,6 +427,7 @@ class Wires:
         task.add_done_callback(self._leaving.discard)
 
     async def _drop_all(self) -> None:
+        self._redials.set({})
         for connection in list(self._connections.values()):
             self._end(connection, None)
 

@@ -5,20 +5,23 @@ any other, in the journal before the vat acts on it. What goes out stands in the
 commit that makes it true, and is sent then.
 
 A connection belongs to a *life of the wire*: from one opening of the world, or going back in time, to the
-next. When a life begins, the vat is told that the connections of the last are gone. A fork has no wire, and a
+next. When a life begins, the vat is told that the connections of the last are gone. Links outlive them, and
+`wire_tending` looks after those that have no connection. A fork has no wire, and a
 replay needs none.
 """
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections import Counter, deque
 from typing import Any, Protocol
 
+from swingset.core.report import CrankReport
 from swingset.host.base import policies
 from swingset.host.base.opened import Opened
-from swingset.host.base.requests import write
+from swingset.host.base.requests import read, write
 from swingset.host.base.running import Running
 from swingset.host.base.starting import service_counter
 from swingset.host.controls.device_access import NET
@@ -29,7 +32,9 @@ from swingset.host.wires.wire_device import CALLED, NAME, OUT, WireDevice
 from swingset.host.wires.wire_inbox import Inbox
 from swingset.host.wires.wire_io import Wires
 from swingset.host.wires.wire_secrets import Secrets
-from swingset.model.foreign import read_json
+from swingset.host.wires.wire_tending import Tending
+from swingset.model.foreign import Unreadable, read_json
+from swingset.model.messages import Send
 from swingset.model.visible import one_line
 from swingset.world.vats import LIVE, SUSPENDED, TERMINATED
 
@@ -73,11 +78,17 @@ class Line:
         self._pumping = False
         self._waiting: set[str] = set()  # connections whose sessions have not begun
         self._begun: set[str] = set()
+        self._tending = Tending(self)
+        opened.moved.append(self._move)
 
     @property
     def wires(self) -> Wires | None:
         """The connections, if there may be any."""
         return self._wires
+
+    def look(self) -> None:
+        """Look after the links at the next `pump`."""
+        self._tending.due = True
 
     def has_vat(self) -> bool:
         """Whether the world has the service vat."""
@@ -116,11 +127,12 @@ class Line:
     def begin(self) -> Wires:
         """Have the device, and a life of the wire."""
         if self._wires is None:
-            self._wires = Wires(self.secrets, self.inbox, refused=self._refused)
+            self.secrets()  # if they cannot be read, nothing has begun
+            self._wires = Wires(self.secrets, self.inbox, refused=self._refused, stirred=self._tending.stir)
             self._device = WireDevice(self.secrets, self._wires.peer_of, self.newest)
             self._opened.committing.append(self._keep)
             self._opened.committed.append(self._flush)
-            self._opened.moved.append(self._move)
+            self._opened.watching.append(self._watch)
             self._opened.starting.append(self._ready)
             self._opened.ending.append(self.close)
             self._own.install(self._device, NAME)
@@ -142,23 +154,28 @@ class Line:
                 del state[key]
             state["life"], state["written"] = wires.life, 0
         if self.has_vat() and self._has_sessions():
-            self.tell("lost", [])
+            self.tell("lost", [self.secrets().designators()])
+        self._tending.due = True
         self._opened.keep("a life of the wire begins")
 
     def _has_sessions(self) -> bool:
         vat, store = self._kernel.vat(NET).id, self._kernel.store.vatstore
-        return any((store.next_key(vat, prefix) or "").startswith(prefix) for prefix in ("net.s.", "net.r."))
+        known = ("net.s.", "net.r.", "net.carrier.")
+        return any((store.next_key(vat, prefix) or "").startswith(prefix) for prefix in known)
 
     def _move(self) -> None:
         """The world has gone back in time: what was said over the wire since is not true any more."""
-        self._stale = True
+        self._stale = self._wires is not None
+        secrets = self.known_secrets()
+        if secrets is not None:
+            secrets.begin_life()
 
     def _ready(self) -> None:
         """Before a run: what a vat sends must not go into a connection of another life."""
         if self._stale and self._wires is not None:
             self._live(self._wires)
 
-    def _serves(self) -> bool:
+    def serves(self) -> bool:
         """Whether what comes in can be delivered; else it waits where it is bounded."""
         paused = bool(self._kernel.store.counters.get("paused"))
         return not paused and self.has_vat() and self._kernel.vat(NET).state == LIVE
@@ -177,14 +194,16 @@ class Line:
             return False
         self.begin()
         self._end_with_vat(self._wires)
-        if not self._serves() or not (self.inbox or self._due()):
+        if self.serves():
+            self._tending.tend(self._wires)
+        if not self.serves() or not (self.inbox or self._due()):
             return False
         self._pumping = True
         try:
             self._forget_sent()
             until = time.monotonic() + seconds
             while True:
-                taken = self._take() if self._serves() else 0
+                taken = self._take() if self.serves() else 0
                 left = until - time.monotonic()
                 if self._due():
                     Running(self._opened).run(policies.seconds(max(left, 0.001)), None)
@@ -215,28 +234,63 @@ class Line:
             method, args = taken
             name = str(args[0])
             count[name] += 1
+            self._tending.due = True
             if method == "opened" or (method == "visit" and args[2] is None):
                 self._waiting.add(name)
-            gone = name in self._begun and self._session(name) is None
+            gone = name in self._begun and self._state_of(name) is None
+            if method == "acknowledge":
+                gone = not self._tending.owes()
             if method == "closed":
                 self._waiting.discard(name)
                 self._begun.discard(name)
             if not gone:
-                self.tell(method, args)
+                self.tell(method, args if name else [])
             if count[name] >= FROM_ONE:
                 break
         return count.total()
 
-    def _session(self, connection: str) -> str | None:
-        return self._kernel.store.vatstore.get(self._kernel.vat(NET).id, f"net.s.{connection}")
+    def _state_of(self, connection: str) -> str | None:
+        """The state of what a connection carries: `linked` if that is a link. None if nothing is left."""
+        row = self.row(f"s.{connection}")
+        if row is not None:
+            return str(row.get("state"))
+        return None if self.row(f"carrier.{connection}") is None else "linked"
+
+    def row(self, key: str) -> dict[str, Any] | None:
+        """A row of the service vat; None if there is none, or it is not what the vat writes."""
+        text = self._kernel.store.vatstore.get(self._kernel.vat(NET).id, f"net.{key}")
+        with contextlib.suppress(Unreadable):
+            row = None if text is None else read_json(text)
+            return row if isinstance(row, dict) else None
+        return None
+
+    def links(self) -> list[str]:
+        """The names of the links of this world."""
+        store, vat, prefix = self._kernel.store.vatstore, self._kernel.vat(NET).id, "net.link."
+        found, key = [], store.next_key(vat, prefix)
+        while key is not None and key.startswith(prefix):
+            found.append(key.removeprefix(prefix))
+            key = store.next_key(vat, key)
+        return found
+
+    def _watch(self, report: CrankReport) -> None:
+        """What the vat could not take ends its session: else it would be lost in silence, or come again."""
+        event = report.event
+        if report.outcome != "refused" or not isinstance(event, Send) or not self.has_vat():
+            return
+        if event.target != self._kernel.root_of(NET):
+            return
+        method, args = read(event.message.methargs)[:2]
+        if method in ("opened", "received", "visit"):
+            why = one_line(str(report.fault or "the vat net failed over it"), 150)
+            self.tell("failed", [args[0], f"this side could not take a message: {why}"])
 
     def _admit(self, wires: Wires) -> None:
         """Have read on from the connections whose sessions have begun."""
         if not self._waiting or not self.has_vat():
             return
         for name in sorted(self._waiting):
-            row = self._session(name)
-            if row is not None and read_json(row).get("state") == "live":
+            if self._state_of(name) in ("live", "linked"):
                 self._waiting.discard(name)
                 self._begun.add(name)
                 wires.admit(name)
@@ -247,19 +301,20 @@ class Line:
         self.log.append(said)
 
     def _due(self) -> bool:
-        return self._serves() and self._kernel.cranks.has_work(clean_up=False)
+        return self.serves() and self._kernel.cranks.has_work(clean_up=False)
 
     def waits(self) -> bool:
         """Whether something that waits for a peer, or beside, may still be answered."""
         return self._waits() or any(each.waits() for each in self.beside)
 
     def _waits(self) -> bool:
-        if self._wires is None or self._stale or not self._serves():
+        if self._wires is None or self._stale or not self.serves():
             return False
         if self.inbox or (self._device is not None and self._device.wrote):
             return True
         decided = self._kernel.store.promises.decided_by(self._kernel.vat(NET).id)
-        return bool(self._wires.open and list(decided))
+        dials = self._wires.open or self._wires.redialling or self._tending.due
+        return bool(dials and list(decided))
 
     def _keep(self) -> None:
         """Before a commit: what it has used of the secrets is in their file first."""
@@ -275,6 +330,7 @@ class Line:
         if not device.wrote:
             return
         device.wrote = False
+        self._tending.due = True
         for key, said in self._written():
             if _number(key) > self._sent:
                 self._sent = _number(key)

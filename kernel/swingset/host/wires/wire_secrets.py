@@ -1,8 +1,9 @@
 """What must neither be in a world nor go back in time with it: in a file beside it, for its owner alone.
 
 It has the lasting key of the world, the swissnums of other worlds that were fetched from or came in messages,
-and for each digest that was shared whether it may still be used. A copy of the world without this file speaks
-as nobody, and opens nothing. A world in memory keeps all this in memory.
+and for each digest that was shared whether it may still be used; the life of the world, which is another once
+the world went back in time, and when each link was heard of last. A copy of the world without this file
+speaks as nobody, and opens nothing. A world in memory keeps all this in memory.
 
 What may be lost with an uncommitted crank is written at once before the commit. So the table of swissnums may
 have some that no message was delivered with; it is bounded.
@@ -39,6 +40,9 @@ from swingset.net.locators import Locator
 from swingset.net.values import Malformed
 
 SUFFIX = ".secrets"
+LEASE = 30 * 86_400.0
+"""For how many seconds a link stays with which there is no connection."""
+
 MOST_STURDYREFS = 200
 """How many sturdyrefs a message that comes in may have."""
 
@@ -64,6 +68,9 @@ class Secrets:
     past: list[bytes] = field(default_factory=list)
     """The signed statements by which its keys have succeeded each other, the newest first."""
 
+    life: str = field(default_factory=lambda: secrets.token_hex(_LIFE))
+    heard: dict[str, float] = field(default_factory=dict)
+    lease: float = LEASE
     changed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -119,7 +126,10 @@ class Secrets:
         number = said.get("number", 0)
         if type(number) is not int or not 0 <= number < _FARTHEST or not all(map(_is_statement, past)):
             raise ValueError
-        return cls(path, Key(secret), {each.digest: each for each in shares}, foreign, salt, number, past)
+        made = cls(path, Key(secret), {each.digest: each for each in shares}, foreign, salt, number, past)
+        made.life, made.lease = _life(said.get("life", made.life)), _time(said.get("lease", LEASE))
+        made.heard = {str(peer): _time(when) for peer, when in said.get("heard", {}).items()}
+        return made
 
     def save_changes(self) -> None:
         """Write the file if something was kept or used since it was written."""
@@ -141,6 +151,9 @@ class Secrets:
             "past": [base64.b64encode(each).decode() for each in self.past],
             "shares": [asdict(share) for share in self.shares.values()],
             "foreign": {name: base64.b64encode(data).decode() for name, data in foreign.items()},
+            "life": self.life,
+            "heard": self.heard,
+            "lease": self.lease,
         }
         try:
             self._replace(self.path, json.dumps(said, allow_nan=False))
@@ -210,8 +223,41 @@ class Secrets:
 
     def is_mine(self, public: bytes) -> bool:
         """Whether a key is this world's, or was."""
+        return named_by(public) in self.designators()
+
+    def designators(self) -> list[str]:
+        """The designators of all keys that this world has had, the newest first."""
         kept = read_statements(syrup.write(self.past), verify) if self.past else []
-        return public == self.public or any(public == each.key for each in kept)
+        return [self.designator, *(named_by(each.key) for each in kept)]
+
+    # For links.
+
+    def session_key(self, handle: str) -> Key:
+        """The key of one session, which follows from its handle and so is the same after a restart."""
+        return Key(hashlib.sha256(b"session" + self.salt + handle.encode()).digest())
+
+    def begin_life(self) -> None:
+        """The world has gone back in time."""
+        self.life = secrets.token_hex(_LIFE)
+        self.save()
+
+    def note_heard(self, peer: str, now: float) -> None:
+        """A link was connected just now."""
+        if now - self.heard.get(peer, 0.0) >= _NOTED:
+            self.heard[peer] = now
+            self.changed = True
+
+    def forget_heard(self, links: set[str]) -> None:
+        """Of these peers alone there are links."""
+        for peer in [peer for peer in self.heard if peer not in links]:
+            del self.heard[peer]
+            self.changed = True
+
+    def lease_ends(self, peer: str, now: float) -> float:
+        """When the lease of a link ends with which there is no connection now."""
+        if peer not in self.heard:
+            self.note_heard(peer, now)
+        return self.heard[peer] + self.lease
 
     # Swissnums.
 
@@ -329,6 +375,24 @@ def _is_statement(data: bytes) -> bool:
         return len(read_statements(syrup.write([data]), verify)) == 1
     except Malformed:
         return False
+
+
+_LIFE = 16
+_NOTED = 60.0
+
+
+def _life(value: Any) -> str:
+    """A life that was read; raises `ValueError`."""
+    if not isinstance(value, str) or len(bytes.fromhex(value)) != _LIFE:
+        raise ValueError
+    return value
+
+
+def _time(value: Any) -> float:
+    """A number of seconds that was read; raises `ValueError`."""
+    if type(value) not in (int, float) or not 0 <= value < _FARTHEST:
+        raise ValueError
+    return float(value)
 
 
 def _handle(mark: bytes) -> str:

@@ -1,0 +1,65 @@
+"""One connection of a world, as the thread with the sockets has it, and how often sessions may begin."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+from swingset.net.framing import Framer
+from swingset.net.locators import Locator
+from swingset.netlayers.base import Link
+
+AT_ONCE, PER_SECOND, CLIENTS_PER_SECOND = 50, 10.0, 100.0
+"""How many sessions may begin at once, and how many in a second then: with worlds, and with web clients."""
+
+
+@dataclass
+class Connection:
+    """One connection: what is to be sent on it, and the tasks that serve it."""
+
+    name: str
+    outgoing: bool
+    here: str
+    wanted: Locator | None = None
+    link: Link | None = None
+    framing: Framer | None = None
+    unsent: deque[bytes | None] = field(default_factory=deque)  # None closes
+    size: int = 0
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    announced: bool = False  # the vat knows of it
+    admitted: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: bool = False
+    digest: str | None = None  # of the address by which a web client came
+    expiry: asyncio.TimerHandle | None = None
+    quiet: bool = False  # the vat has not asked for it, and need not know that it could not be made
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether both sides are proved worlds of this library, so that it carries a link."""
+        return bool(getattr(self.link, "lasting", False)) and self.proved is not None
+
+    @property
+    def proved(self) -> Locator | None:
+        """Where the other side is, as far as the netlayer has proved it."""
+        return None if self.link is None else self.link.location
+
+
+class Turns:
+    """How often sessions may begin: some at once, then so many a second."""
+
+    def __init__(self, per_second: float = PER_SECOND) -> None:
+        self._left, self._at, self._per_second = float(AT_ONCE), 0.0, per_second
+
+    async def mine(self) -> None:
+        """Wait for a turn."""
+        while True:
+            now = asyncio.get_running_loop().time()
+            self._left = min(float(AT_ONCE), self._left + (now - self._at) * self._per_second)
+            self._at = now
+            if self._left >= 1:
+                self._left -= 1
+                return
+            await asyncio.sleep((1 - self._left) / self._per_second)

@@ -1,0 +1,81 @@
+"""Looks after the links of a world: it has those dialled that are cut, and ends those whose lease is over.
+
+What it goes by are the rows of the vat `net`, so it knows after a restart what it knew before. It looks again
+when something has happened on the wire, and after each attempt to dial. Time is the host's: the vat learns
+that a lease is over by an input, as it learns everything.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from swingset.host.wires.wire_redial import Cut
+from swingset.model.visible import one_line
+from swingset.net import locators
+from swingset.net.locators import Locator
+from swingset.net.values import Malformed
+
+if TYPE_CHECKING:
+    from swingset.host.wires.wire_io import Wires
+    from swingset.host.wires.wire_line import Line
+
+
+class Tending:
+    """What a world does for its links while its vats do something else."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.due = False
+        """Whether there may be something to do."""
+
+    def stir(self) -> None:
+        """Look again when the world is pumped next; called on the thread of the sockets."""
+        self.due = True
+        self._line.inbox.arrived()
+
+    def tend(self, wires: Wires) -> None:
+        """Look at all links."""
+        if not self.due:
+            return
+        self.due = False
+        secrets, now = self._line.secrets(), time.time()
+        cut: dict[str, Cut] = {}
+        peers: set[str] = set()
+        for link in self._line.links():
+            row = self._line.row(f"link.{link}") or {}
+            peer = _peer_of(row)
+            if peer is None:
+                continue
+            peers.add(peer)
+            if row.get("conn") is not None:
+                secrets.note_heard(peer, now)
+                if row.get("received") != row.get("told"):
+                    wires.acknowledge()
+            elif secrets.lease_ends(peer, now) <= now:
+                words = f"nothing was heard of {one_line(peer, 80)} for {secrets.lease:g} seconds"
+                self._line.tell("part", [link, "expired", f"its lease is over: {words}"])
+            elif self._is_used(link, row):
+                cut[link] = Cut(str(row["peer"]), (row.get("received", 0), row.get("acked", 0)))
+        secrets.forget_heard(peers)
+        wires.redial(cut)
+
+    def owes(self) -> bool:
+        """Whether a link that is connected has taken something that it has not acknowledged."""
+        rows = [self._line.row(f"link.{link}") or {} for link in self._line.links()]
+        return any(row.get("conn") is not None and row.get("received") != row.get("told") for row in rows)
+
+    def _is_used(self, link: str, row: dict[str, Any]) -> bool:
+        """Whether anything of a link waits or is held, by either side."""
+        session = self._line.row(f"s.{link}") or {}
+        held = any(session.get(name) for name in ("exports", "imports", "answers", "gifts"))
+        return held or row.get("sent") != row.get("acked")
+
+
+def _peer_of(row: dict[str, Any]) -> str | None:
+    """The peer of a link's row; None for a row that is not what the vat writes."""
+    try:
+        found = locators.parse_uri(str(row.get("peer")))
+    except Malformed:
+        return None
+    return found.peer if isinstance(found, Locator) else None
