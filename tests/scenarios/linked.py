@@ -121,14 +121,16 @@ def with_session(side: Side) -> None:
 
 def settle(*sides: Side) -> None:
     """Pump until nothing comes in any more."""
-    quiet, rounds = 0, 0
+    quiet, patience = 0, 40
     while quiet < 3:
-        quiet, rounds = quiet + 1, rounds + 1
+        quiet += 1
         for side in sides:
             side.session.settle()
             side.world.net.wait(0.03)
-            if side.world.net.pump() or (rounds < 20 and owed(side)):
+            if side.world.net.pump():
                 quiet = 0
+            elif patience and owed(side):
+                quiet, patience = 0, patience - 1
 
 
 def owed(side: Side) -> bool:
