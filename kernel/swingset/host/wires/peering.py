@@ -111,9 +111,11 @@ class Peering(Linked):
         Raises:
             NetError: if there is no link with it, or there are several.
         Example:
-            >>> world.net.forget("ocapn://abcdefghijklmnop.in-process")
-            Traceback (most recent call last):
-            NetError: there is no link with abcdefghijklmnop: `peers` has those that there are
+            >>> try:
+            ...     world.net.forget("ocapn://abcdefghijklmnop.in-process")
+            ... except swingset.KernelError as error:
+            ...     print(error)
+            there is no link with abcdefghijklmnop: `peers` has those that there are
         """
         with self._opened.lock:
             designator = self.designator_of(peer)
