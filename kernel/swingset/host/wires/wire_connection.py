@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from dataclasses import dataclass, field
 
+from swingset.net import syrup
 from swingset.net.framing import Framer
 from swingset.net.locators import Locator
+from swingset.net.sessions import ABORT
+from swingset.net.values import Record
 from swingset.netlayers.base import Link
 
 AT_ONCE, PER_SECOND, CLIENTS_PER_SECOND = 50, 10.0, 100.0
@@ -63,3 +67,17 @@ class Turns:
                 self._left -= 1
                 return
             await asyncio.sleep((1 - self._left) / self._per_second)
+
+
+async def abort(link: Link, framing: Framer | None, reason: str) -> None:
+    """Tell a peer why its connection ends, if it listens."""
+    if framing is not None:
+        with contextlib.suppress(OSError, TimeoutError):
+            said = syrup.write(Record(ABORT, (reason[:200],)))
+            await asyncio.wait_for(link.send(framing.frame(said)), 2.0)
+
+
+async def closed(link: Link) -> None:
+    """Close a link, if that can be done at all."""
+    with contextlib.suppress(OSError, TimeoutError):
+        await asyncio.wait_for(link.close(), 2.0)

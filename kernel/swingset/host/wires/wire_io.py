@@ -19,19 +19,18 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
-from swingset.host.wires.wire_connection import CLIENTS_PER_SECOND, Connection, Turns
+from swingset.host.wires.wire_connection import CLIENTS_PER_SECOND, Connection, Turns, abort, closed
 from swingset.host.wires.wire_inbox import Inbox
 from swingset.host.wires.wire_redial import Cut, Redials
 from swingset.host.wires.wire_secrets import Secrets
 from swingset.host.wires.wire_thread import thread
 from swingset.model.visible import one_line
-from swingset.net import locators, syrup
+from swingset.net import locators
 from swingset.net.capnweb.writing import aborted
-from swingset.net.framing import Framer, framer
+from swingset.net.framing import framer
 from swingset.net.limits import Limits
 from swingset.net.locators import Locator
-from swingset.net.sessions import ABORT
-from swingset.net.values import Malformed, Record
+from swingset.net.values import Malformed
 from swingset.netlayers.base import Link, Listening, NetlayerError
 from swingset.netlayers.finding import netlayer
 from swingset.netlayers.http_server import ServerLimits
@@ -336,7 +335,7 @@ class Wires:
                 self._deliver(connection, message)
         except Malformed as problem:
             why = f"what came is no message: {problem}"
-            await _abort(link, connection.framing, str(problem))
+            await abort(link, connection.framing, str(problem))
         except TimeoutError:
             why = "the other side has not begun a session in time"
         except OSError as problem:
@@ -422,7 +421,7 @@ class Wires:
             self._leave(connection.link)
 
     def _leave(self, link: Link) -> None:
-        task = asyncio.get_running_loop().create_task(_closed(link))
+        task = asyncio.get_running_loop().create_task(closed(link))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
@@ -439,16 +438,3 @@ class Wires:
             serving, self.web = self.web, None
             await serving.close()
         await self._drop_all()
-
-
-async def _abort(link: Link, framing: Framer | None, reason: str) -> None:
-    """Tell a peer why its connection ends, if it listens."""
-    if framing is not None:
-        with contextlib.suppress(OSError, TimeoutError):
-            said = syrup.write(Record(ABORT, (reason[:200],)))
-            await asyncio.wait_for(link.send(framing.frame(said)), 2.0)
-
-
-async def _closed(link: Link) -> None:
-    with contextlib.suppress(OSError, TimeoutError):
-        await asyncio.wait_for(link.close(), 2.0)
