@@ -92,6 +92,7 @@ bench: engine
 	@$(BIN)/python benchmarks/cells.py
 	@$(BIN)/python benchmarks/explorer.py
 	@$(BIN)/python benchmarks/market.py
+	@$(BIN)/python benchmarks/sweeps.py
 	@$(BIN)/python benchmarks/wires.py
 
 # The reference under the same loads beside us: Node 20, a C compiler, and the npm registry for the first time.

@@ -29,7 +29,7 @@ _LESSON = re.compile(r"\[[^\]]+\]\((\w+)\.ipynb\)")
 _ORDER = (
     *("quickstart", "concepts", "eventual_sends", "durable_kinds", "failed_upgrade", "upgrade_walkthrough"),
     *("migration", "kill_and_resume", "garbage", "stuck_promise", "time_travel", "escrow", "market"),
-    *("two_worlds", "governance", "escrow_by_vote"),
+    *("sweeps", "two_worlds", "governance", "escrow_by_vote"),
 )
 """The lessons, each after those whose words it uses."""
 

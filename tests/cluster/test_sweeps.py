@@ -209,6 +209,8 @@ def test_a_variant_is_opened_here(bank: Any) -> None:
     opened = found.open(2, lambda trial: seen.append(trial.wait(E(trial.ref("purse")).deposit(0))))
     assert seen == [found[2].row["balance"]]
     assert any("balance" in str(unlike) for unlike in opened.unlike)
+    session.wait(E(purse).deposit(0))
+    assert found.open(2).answer == found[2].row, "the world has gone on, and its past is there"
 
 
 def test_a_measure_that_asks_the_outside_is_found_out(bank: Any) -> None:

@@ -204,7 +204,7 @@ def test_a_page_uses_only_names_that_it_binds(page: Path) -> None:
 
 
 PUBLIC = re.compile(
-    r"swingset(\.vat(\.\w+)?|\.testing|\.netlayers|\.net\.locators|\.workers\.pulses|\.command\.cli)?|swingset_nb"
+    r"swingset(\.vat(\.\w+)?|\.testing|\.cluster|\.netlayers|\.net\.locators|\.workers\.pulses|\.command\.cli)?|swingset_nb"
 )
 
 

@@ -22,6 +22,7 @@ MODULES = {
     "swingset.vat.contract": "vat-contract",
     "swingset.vat.testing": "vat-testing",
     "swingset.testing": "testing",
+    "swingset.cluster": "cluster",
 }
 """The public modules, with their pages of the reference."""
 

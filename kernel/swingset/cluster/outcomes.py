@@ -93,8 +93,9 @@ class Sweep(Sequence[Outcome]):
             place: the number of the variant.
             look: called in the fork at its end, to look at anything in it.
         Raises:
-            KernelError: if the world has gone on since the sweep, or if the variant does something else
-                here. Then a measure asks for something outside of the fork, such as the time.
+            NoSuchMoment: if the world has gone on, and its history does not lead back to the sweep.
+            KernelError: if the variant does something else here. Then the measure asks for something outside
+                of the fork, such as the time.
         Example:
             >>> from swingset.cluster import Variant, sweep
             >>> paid = [Variant({"who": "ann"}, send=[("bank", "open_purse", ["ann"])])]
@@ -105,10 +106,10 @@ class Sweep(Sequence[Outcome]):
         outcome: Outcome = self[place]
         found, digest = self._again(place, look)
         if digest != outcome.digest:
-            words = "here the variant comes to another state than in the sweep"
             raise KernelError(
-                f"{words}: its measure asks for something that is not in the fork, such as the time,"
-                " chance or a file. Give what it needs as values of the variant"
+                "here the variant comes to another state than in the sweep. Either the world has gone on, and"
+                " what the sweep began with is no moment of its past, or the measure asks for something that"
+                " is not in the fork, such as the time, chance or a file. Give that as values of the variant"
             )
         return found
 

@@ -75,7 +75,7 @@ def clients(client: Client | None, processes: int) -> Iterator[Client]:
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 security=True,
                 silence_logs=logging.CRITICAL,
             )

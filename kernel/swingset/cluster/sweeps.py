@@ -15,7 +15,7 @@ import secrets
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,6 @@ from swingset.cluster.outcomes import Outcome, Sweep
 from swingset.cluster.pools import Task, clients, over, play
 from swingset.cluster.trials import Measure, Trial, live, outcome_of
 from swingset.cluster.variants import BadVariant, Variant, task_name, variant_of
-from swingset.core.errors import KernelError
 from swingset.host.sessions.session import Session
 from swingset.host.variables.looking import is_reference
 from swingset.host.worlds.controller import Controller
@@ -93,6 +92,7 @@ def sweep(
     _refuse_live(measure)
     alone = client is None and processes == 0
     with controller.lock:
+        crank = controller.crank
         carried = carry(controller, past=any(each.at is not None for each in made), complete=not alone)
     print_of = fingerprint(measure)
     once = secrets.token_hex(
@@ -117,7 +117,7 @@ def sweep(
         _tell(each, outcome)
         _tell(progress, len(found), len(tasks))
     ordered = [_at(found[name], place) for place, name in enumerate(names)]
-    return Sweep(ordered, before, partial(_again, controller, made, named, measure, carried.id))
+    return Sweep(ordered, before, partial(_again, controller, made, named, measure, carried.id, crank))
 
 
 def _lived(
@@ -148,16 +148,16 @@ def _again(
     refs: Mapping[str, str],
     measure: Measure,
     world: str,
+    crank: int,
     place: int,
     look: Callable[[Trial], None] | None,
 ) -> tuple[WhatIf, str | None]:
-    """A variant lived again in this process."""
+    """A variant lived again in this process: from where the world was, if it has gone on."""
     variant = variants[place]
     with controller.lock:
         past = any(each.at is not None for each in variants)
-        if carry(controller, past=past, complete=False).id != world:
-            words = "the world has gone on since the sweep"
-            raise KernelError(f"{words}: sweep again, or go back to where it was")
+        if variant.at is None and carry(controller, past=past, complete=False).id != world:
+            variant = replace(variant, at=crank)
         return live(controller, variant, refs, measure, look)
 
 
