@@ -17,9 +17,9 @@ import swingset
 from swingset.cluster import (
     BadVariant,
     ClusterMissing,
-    Outcome,
     Sweep,
     Trial,
+    TrialOutcome,
     Variant,
     pools,
     sweep,
@@ -230,7 +230,7 @@ def test_progress_and_outcomes_as_they_come(bank: Any) -> None:
     """A caller hears how many are done, and each outcome as it comes; the answer has them in order."""
     session, purse = bank
     told: list[tuple[int, int]] = []
-    came: list[Outcome] = []
+    came: list[TrialOutcome] = []
     found = sweep(
         session,
         [*AMOUNTS[:3], AMOUNTS[0]],
@@ -368,7 +368,7 @@ def test_processes_that_are_killed_lose_nothing(bank: Any) -> None:
         try:
             for _ in range(100):
                 sweeps._known.clear()
-                came: list[Outcome] = []
+                came: list[TrialOutcome] = []
                 found = sweep(session, AMOUNTS, paid, refs={"purse": purse}, client=client, each=came.append)
                 assert rows(found) == wanted
                 assert sorted(outcome.place for outcome in came) == list(range(len(AMOUNTS)))

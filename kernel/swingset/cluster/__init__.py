@@ -15,7 +15,7 @@ Nothing here is part of a world: no outcome, order or number of processes reache
 """
 
 from swingset.cluster.checking import CheckedWorld, verify_worlds
-from swingset.cluster.outcomes import Outcome, Sweep
+from swingset.cluster.outcomes import Sweep, TrialOutcome
 from swingset.cluster.pools import ClusterMissing
 from swingset.cluster.sweeps import sweep
 from swingset.cluster.trials import Trial
@@ -25,9 +25,9 @@ __all__ = [
     "BadVariant",
     "CheckedWorld",
     "ClusterMissing",
-    "Outcome",
     "Sweep",
     "Trial",
+    "TrialOutcome",
     "Variant",
     "sweep",
     "verify_worlds",

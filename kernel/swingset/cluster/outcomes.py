@@ -21,7 +21,7 @@ MOST_SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialOutcome:
     """What came of one variant.
 
     `place` is its number, `name` the hash of all that it depends on, and `values` are those of the variant.
@@ -45,7 +45,7 @@ class Outcome:
         return {**told, **{key: each for key, each in costs.items() if key not in self.row}}
 
 
-class Sweep(Sequence[Outcome]):
+class Sweep(Sequence[TrialOutcome]):
     """The outcomes of a sweep, in the order of its variants.
 
     `known` is how many of them were known before, `ran` how many ran.
@@ -53,7 +53,7 @@ class Sweep(Sequence[Outcome]):
 
     def __init__(
         self,
-        outcomes: Sequence[Outcome],
+        outcomes: Sequence[TrialOutcome],
         known: int,
         again: Callable[[int, Callable[[Trial], None] | None], tuple[WhatIf, str | None]],
     ) -> None:
@@ -68,11 +68,11 @@ class Sweep(Sequence[Outcome]):
     def __getitem__(self, at: Any) -> Any:
         return self._outcomes[at]
 
-    def __iter__(self) -> Iterator[Outcome]:
+    def __iter__(self) -> Iterator[TrialOutcome]:
         return iter(self._outcomes)
 
     @property
-    def failed(self) -> tuple[Outcome, ...]:
+    def failed(self) -> tuple[TrialOutcome, ...]:
         """The outcomes of variants in which something went wrong."""
         return tuple(outcome for outcome in self if outcome.error is not None)
 
@@ -103,7 +103,7 @@ class Sweep(Sequence[Outcome]):
             >>> found.open(0).cranks == found[0].cranks
             True
         """
-        outcome: Outcome = self[place]
+        outcome: TrialOutcome = self[place]
         found, digest = self._again(place, look)
         if digest != outcome.digest:
             raise KernelError(

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from swingset.cluster.carrying import Carried, unpacked
-from swingset.cluster.outcomes import Outcome
+from swingset.cluster.outcomes import TrialOutcome
 from swingset.cluster.trials import Measure, outcome_of
 from swingset.cluster.variants import Variant
 from swingset.core.errors import KernelError
@@ -83,7 +83,7 @@ def clients(client: Client | None, processes: int) -> Iterator[Client]:
         yield stack.enter_context(package.Client(cluster, set_as_default=False))
 
 
-def play(carried: Carried, measure: Measure, task: Task) -> Outcome:
+def play(carried: Carried, measure: Measure, task: Task) -> TrialOutcome:
     """Live a variant of a world that was brought into this process.
 
     A process has one task at a time. With several threads they take turns.

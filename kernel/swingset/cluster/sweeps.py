@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swingset.cluster.carrying import Carried, carry
-from swingset.cluster.outcomes import Outcome, Sweep
+from swingset.cluster.outcomes import Sweep, TrialOutcome
 from swingset.cluster.pools import Task, clients, over, play
 from swingset.cluster.trials import Measure, Trial, live, outcome_of
 from swingset.cluster.variants import BadVariant, Variant, task_name, variant_of
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 MOST_KNOWN = 20_000
 """How many outcomes this process remembers, those that were asked for last."""
 
-_known: OrderedDict[str, Outcome] = OrderedDict()
+_known: OrderedDict[str, TrialOutcome] = OrderedDict()
 
 
 def sweep(
@@ -50,7 +50,7 @@ def sweep(
     processes: int | None = None,
     client: Client | None = None,
     progress: Callable[[int, int], None] | None = None,
-    each: Callable[[Outcome], None] | None = None,
+    each: Callable[[TrialOutcome], None] | None = None,
     cache: str | os.PathLike[str] | None = None,
 ) -> Sweep:
     """Live a world differently, many times, and measure what comes of it. The world does not change.
@@ -127,15 +127,15 @@ def _lived(
     tasks: Mapping[str, Task],
     client: Client | None,
     processes: int | None,
-) -> Iterator[Outcome]:
+) -> Iterator[TrialOutcome]:
     if client is None and processes == 0:
         for task in tasks.values():
             yield outcome_of(controller, task.place, task.name, task.variant, task.refs, measure)
     elif tasks:
         many = min(os.cpu_count() or 1 if processes is None else processes, len(tasks))
 
-        def lost(name: str, words: str) -> Outcome:
-            return Outcome(tasks[name].place, name, dict(tasks[name].variant.values), error=words)
+        def lost(name: str, words: str) -> TrialOutcome:
+            return TrialOutcome(tasks[name].place, name, dict(tasks[name].variant.values), error=words)
 
         shared = [(f"world-{carried.id}", carried), (f"measure-{secrets.token_hex(16)}", measure)]
         with clients(client, many) as using:
@@ -161,8 +161,8 @@ def _again(
         return live(controller, variant, refs, measure, look)
 
 
-def _at(outcome: Outcome, place: int) -> Outcome:
-    return outcome if outcome.place == place else Outcome(**{**asdict(outcome), "place": place})
+def _at(outcome: TrialOutcome, place: int) -> TrialOutcome:
+    return outcome if outcome.place == place else TrialOutcome(**{**asdict(outcome), "place": place})
 
 
 def _tell(listener: Callable[..., None] | None, *said: Any) -> None:
@@ -229,7 +229,7 @@ class _Kept:
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True)
 
-    def get(self, name: str) -> Outcome | None:
+    def get(self, name: str) -> TrialOutcome | None:
         """The outcome of a task, if it is known."""
         found = _known.get(name)
         if found is None and self._folder is not None:
@@ -239,7 +239,7 @@ class _Kept:
             _known.move_to_end(name)
         return found
 
-    def put(self, outcome: Outcome) -> None:
+    def put(self, outcome: TrialOutcome) -> None:
         """Remember an outcome, unless something outside of the fork may have gone wrong."""
         if outcome.error is not None:
             return
@@ -253,10 +253,10 @@ class _Kept:
             draft.replace(path)
 
 
-def _read(path: Path, name: str) -> Outcome | None:
+def _read(path: Path, name: str) -> TrialOutcome | None:
     """An outcome from a file; None if there is none, or if it is not what was written."""
     try:
-        found = Outcome(**json.loads(path.read_text()))
+        found = TrialOutcome(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):
         return None
     is_sound = found.name == name and isinstance(found.values, dict) and isinstance(found.row, dict)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from swingset.cluster.outcomes import Outcome
+from swingset.cluster.outcomes import TrialOutcome
 from swingset.cluster.variants import BadVariant, Variant, plain
 from swingset.guest.base.promises import Promise
 from swingset.guest.sending.eventual import E
@@ -132,7 +132,7 @@ def live(
 
 def outcome_of(
     controller: Controller, place: int, name: str, variant: Variant, refs: Mapping[str, str], measure: Measure
-) -> Outcome:
+) -> TrialOutcome:
     """Live a variant; whatever goes wrong in the fork is its outcome.
 
     Args:
@@ -146,10 +146,10 @@ def outcome_of(
     try:
         found, digest = live(controller, variant, refs, measure)
     except Exception as problem:
-        return Outcome(place, name, dict(variant.values), error=_in_words(problem))
+        return TrialOutcome(place, name, dict(variant.values), error=_in_words(problem))
     error = None if found.error is None else _in_words(found.error)
     row = {} if error is not None else dict(found.answer)
-    return Outcome(place, name, dict(variant.values), row, digest, found.cranks, found.computrons, error)
+    return TrialOutcome(place, name, dict(variant.values), row, digest, found.cranks, found.computrons, error)
 
 
 def _in_words(problem: BaseException) -> str:
