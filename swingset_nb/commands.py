@@ -88,6 +88,7 @@ def registered() -> dict[str, Command]:
         on_proposals,
         on_restarts,
         on_runs,
+        on_serving,
         on_undo,
         on_vats,
         on_views,
@@ -151,7 +152,7 @@ GROUPS = {
         *("propose", "proposal", "audited"),
     ),
     "other worlds": (
-        *("listen", "share", "unshare", "shared", "fetch", "peers", "petname"),
+        *("listen", "share", "serve", "unshare", "shared", "fetch", "peers", "petname"),
         *("introduce", "grant", "accept", "follow", "rotate"),
     ),
     "one vat": ("suspend", "resume", "drop", "limits", "clone", "terminate"),

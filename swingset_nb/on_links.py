@@ -11,10 +11,11 @@ import contextlib
 import getpass
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from swingset.core.errors import KernelError
+from swingset.host.wires.shares import Share, Use
 from swingset.model.visible import one_line
 from swingset_nb.binding import unfit
 from swingset_nb.commands import argument, command
@@ -50,10 +51,11 @@ def listen(notebook: Notebook, given: argparse.Namespace) -> Shown:
         controller.net.listen(given.transport, **options)
     except KernelError as problem:
         raise SwingSetError(str(problem), "%swingset help listen") from None
+    verb = "serve" if given.transport == "web" else "share"
     return Message(
         f"this world listens by {given.transport}, until it is closed",
         (),
-        ("`%swingset share NAME` gives out what NAME refers to",),
+        (f"`%swingset {verb} NAME` gives out what NAME refers to",),
     )
 
 
@@ -80,7 +82,7 @@ def share(notebook: Notebook, given: argparse.Namespace) -> Shown:
     path = given.to or (None if given.show else f"{given.name}{_SUFFIX}")
     options = {"seconds": given.seconds, "once": given.once, "transport": given.over}
     # The file is made first: a share whose string nobody has could be taken back only by its digest.
-    with contextlib.nullcontext() if path is None else _made(path, given.name) as file:
+    with contextlib.nullcontext() if path is None else made(path, given.name) as file:
         try:
             uri = session.net.share(value, label=label, **options)
             notebook.flush()
@@ -96,10 +98,10 @@ def share(notebook: Notebook, given: argparse.Namespace) -> Shown:
 
 
 @contextlib.contextmanager
-def _made(path: str, name: str) -> Iterator[IO[str]]:
+def made(path: str, name: str, verb: str = "share") -> Iterator[IO[str]]:
     """A new file that only its owner can read; removed again if the body raises."""
     shown = one_line(path, 200)
-    other = f"`%swingset share {name} --to OTHER` writes another file"
+    other = f"`%swingset {verb} {name} --to OTHER` writes another file"
     try:
         number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -136,6 +138,8 @@ def unshare(notebook: Notebook, given: argparse.Namespace) -> Shown:
             f"{name} is not given out any more, and is cut off from those who fetched it",
             ("other objects that they got from it stay",),
         )
+    if share.web:
+        return Message(f"{name} is not served any more, and its clients are cut off")
     return Message(
         f"{name} is not given out any more",
         ("references that were fetched before stay as long as their connection",),
@@ -158,7 +162,7 @@ def shared(notebook: Notebook, given: argparse.Namespace) -> Shown:
                 one_line(share.label, 80),
                 session.net.state(share),
                 share.uses,
-                ", ".join(called(use.peer) for use in reversed(share.users[-_USERS:])),
+                ", ".join(_user(share, use, called) for use in reversed(share.users[-_USERS:])),
                 share.digest[:16],
             )
             for share in shares
@@ -166,12 +170,16 @@ def shared(notebook: Notebook, given: argparse.Namespace) -> Shown:
         columns = ("label", "state", "uses", "last used by", "digest")
         return Table("shared", columns, rows, "nothing is given out", left(session))
     uses = [
-        (one_line(share.label, 80), called(use.peer), use.times, when(use.first), when(use.last))
+        (one_line(share.label, 80), _user(share, use, called), use.times, when(use.first), when(use.last))
         for share in shares
         if given.what == share.label or (len(given.what) >= _DIGITS and share.digest.startswith(given.what))
         for use in share.users
     ]
     return Table("shared", ("label", "peer", "uses", "first", "last"), uses, "it was not used")
+
+
+def _user(share: Share, use: Use, called: Callable[[str], str]) -> str:
+    return "web clients" if share.web else called(use.peer)
 
 
 @command(

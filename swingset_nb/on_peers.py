@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 
 from swingset.core.errors import KernelError
+from swingset.host.wires.peering import Peer
 from swingset.model.visible import one_line
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import SwingSetError
@@ -18,9 +20,10 @@ def peers(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     """List the sessions."""
     world = notebook.require()
     net, called = world.controller.net, called_here(world.session)
+    labels = {share.digest: share.label for share in net.shared() if share.web}
     rows = [
         (
-            called(peer.peer),
+            _client(peer, labels) if peer.web else called(peer.peer),
             peer.state,
             "dialled" if peer.outgoing else "came in",
             "proved" if peer.proven else "not proved",
@@ -39,6 +42,10 @@ def peers(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     return Table(
         "peers", columns, rows, "no session with another world", [" ".join(n.split()) for n in notes]
     )
+
+
+def _client(peer: Peer, labels: Mapping[str, str]) -> str:
+    return one_line(f"web client of {labels.get(peer.web) or peer.web[:16]}", 80)
 
 
 @command(

@@ -25,14 +25,17 @@ def connected(session: Session) -> list[str]:
     """The line that says how the world is joined to others: none if it is not."""
     net = session.controller.net
     try:
-        peers = sum(peer.state == "live" for peer in net.peers())
+        live = [peer for peer in net.peers() if peer.state == "live"]
     except KernelError:  # somebody has altered the rows of sessions, which `%swingset peers` says
-        peers = 0
+        live = []
+    clients = sum(bool(peer.web) for peer in live)
+    peers = len(live) - clients
     shares, transports = len(_in_state(session, "open")), net.transports()
     parts = (
         f"listens by {words_of(transports)}" if transports else "",
         f"shares {plural(shares, 'object')}" if shares else "",
         f"is connected to {plural(peers, 'other world')}" if peers else "",
+        f"serves {plural(clients, 'web client')}" if clients else "",
     )
     said = words_of([part for part in parts if part])
     return [f"other worlds: it {said}"] if said else []
@@ -49,9 +52,10 @@ def left(session: Session) -> list[str]:
 
 def unheard(session: Session) -> list[str]:
     """The line for a world that was opened just now and shares something: it does not listen yet."""
-    if not _in_state(session, "open"):
-        return []
-    return ["other worlds reach what it shares when it listens: `%swingset listen`"]
+    ways = {share.web for share in _in_state(session, "open")}
+    worlds = "other worlds reach what it shares when it listens: `%swingset listen`"
+    clients = "web clients reach what it serves when it listens as before: `%swingset listen web port=PORT`"
+    return [line for web, line in ((False, worlds), (True, clients)) if web in ways]
 
 
 def _in_state(session: Session, state: str) -> list[Share]:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.notebook.kernels import Kernel
@@ -217,3 +218,30 @@ def test_worlds_are_introduced_with_nothing_secret(opened: Kernel) -> None:
     assert "Them" in opened.run("%swingset petname").plain
     assert "no name here any more" in opened.run("%swingset petname Them --remove").plain
     assert "a new key" in opened.run("%swingset rotate --yes").plain
+
+
+def test_an_address_is_in_no_output_unless_asked_for(opened: Kernel) -> None:
+    """Three lines to paste go to a file for its owner alone; clients are served while no cell runs."""
+    told = opened.run("%swingset serve counter --label page").plain
+    assert "lines to paste are in counter.mjs, which only you can read" in told
+    path = opened.folder / "counter.mjs"
+    assert path.stat().st_mode & 0o777 == 0o600
+    lines = path.read_text().splitlines()
+    assert len(lines) == 3
+    assert 'newWebSocketRpcSession("ws://127.0.0.1:' in lines[1]
+    assert "counter.mjs is there already" in opened.run("%swingset serve counter").traceback
+    assert '("ws://127.0.0.1:' in opened.run("%swingset serve counter --show --label shown --once").plain
+    address = lines[1].split('"')[1].replace("ws", "http", 1)
+    batch = '["push",["pipeline",0,["add"],[]]]\n["pull",1]'
+    answer = httpx.post(address, content=batch, trust_env=False, timeout=60)
+    assert re.fullmatch(r'\["resolve",1,\d+\]', answer.text)
+    assert re.search(r"page +open +1 +web clients", opened.run("%swingset shared").plain)
+    assert (
+        "a batch of messages of a web client"
+        in opened.run("%swingset find --vat net --kind send --all").plain
+    )
+    told = opened.run("%swingset unshare page").plain
+    assert "page is not served any more, and its clients are cut off" in told
+    assert httpx.post(address, content=batch, trust_env=False).status_code == 404
+    assert "with other options" in opened.run("%swingset listen web origins=https://a.page").traceback
+    assert "web" in opened.run("%swingset").plain

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -20,6 +22,7 @@ from swingset.host.wires import wire_io
 from swingset.host.wires.asking import NetError
 from swingset.host.wires.asking import address as address_of
 from swingset.host.worlds.opening import open_world
+from swingset.netlayers import web
 from swingset.time.replaying.replay import replay
 from tests.js.installed import HERE, installed, node
 from tests.scenarios.linked import Side, settle, with_session
@@ -308,6 +311,42 @@ def test_an_address_that_expires_cuts_off_who_is_there(side: Side, monkeypatch: 
         side.world.net.wait(0.02)
         side.world.net.pump()
     assert answers[0][1][2] == "its address has expired"
+
+
+def test_a_batch_that_is_not_answered_ends(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest is aborted, with the reason, and nothing of its session stays."""
+    monkeypatch.setattr(web, "BATCH_SECONDS", 0.2)
+    never = ADD.replace('["add"],[1,2]', '["never"],[]')
+    words = "the batch was not answered in time"
+    assert post(side, address(side), never) == (200, f'["abort",["error","Error","{words}"]]')
+    settle(side)
+    assert side.world.net.peers() == []
+
+
+def test_a_client_that_is_not_there_any_more_is_closed(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who does not say that it is there is disconnected; who does say so stays."""
+    monkeypatch.setattr(web, "PING_SECONDS", 0.1)
+    found = urlsplit(address(side))
+    with socket.create_connection((found.hostname, found.port)) as dead:
+        lines = [
+            f"GET {found.path} HTTP/1.1",
+            *(f"Host: {found.netloc}", "Connection: Upgrade", "Upgrade: websocket"),
+            *("Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {'A' * 22}==", "", ""),
+        ]
+        dead.sendall("\r\n".join(lines).encode())
+        assert dead.recv(1_000).startswith(b"HTTP/1.1 101")
+        dead.settimeout(0.01)
+        ended = False
+        while not ended:
+            side.world.net.pump()
+            try:
+                ended = not dead.recv(1_000)
+            except TimeoutError:
+                continue
+            except OSError:
+                ended = True
+    settle(side)
+    assert side.world.net.peers() == []
 
 
 def test_a_replay_needs_no_network(side: Side) -> None:

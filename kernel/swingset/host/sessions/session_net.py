@@ -58,13 +58,38 @@ class SessionNet:
         """
         controller = self._joined.controller
         with controller.lock:
-            kref = self._joined.kref_of(value)
-            if kref is None or kref_type(kref) != "o":
-                raise NetError(
-                    f"what is shared is a reference to an object of this world, not {shown(value)}"
-                )
-            shared = Ref(kref, "remote")
+            shared = self._object(value)
             return controller.net.share(shared, label=label, seconds=seconds, once=once, transport=transport)
+
+    def _object(self, value: Any) -> Ref:
+        kref = self._joined.kref_of(value)
+        if kref is None or kref_type(kref) != "o":
+            raise NetError(f"what is shared is a reference to an object of this world, not {shown(value)}")
+        return Ref(kref, "remote")
+
+    def serve_object(
+        self, value: Any, *, label: str = "", seconds: float | None = None, once: bool = False
+    ) -> str:
+        """Serve an object to web pages and to programs in Node, at an address that is a secret.
+
+        Args:
+            value: a reference to the object.
+            label: what the list of what is shared calls it.
+            seconds: after how many seconds the address opens nothing, and its clients are cut off; None for
+                never.
+            once: whether only one session can be opened by it.
+        Returns:
+            The address, for the npm package `capnweb`; see `controller.net.serve_object`.
+        Raises:
+            NetError: if this world cannot listen, or if the value is no reference to an object.
+        Example:
+            >>> session.net.serve_object(bank, label="the bank").startswith("http://127.0.0.1:")
+            True
+        """
+        controller = self._joined.controller
+        with controller.lock:
+            served = self._object(value)
+            return controller.net.serve_object(served, label=label, seconds=seconds, once=once)
 
     def fetch(self, source: str | os.PathLike[str]) -> Any:
         """Ask for an object of another world.

@@ -25,7 +25,7 @@ from swingset.world.records import CrankRecord, Record, RequestRecord
 SERVICE = "service.net"
 """The counter with the number of the vat."""
 
-_CAME = frozenset({"received", "opened", "closed", "lost", "age"})
+_CAME = frozenset({"received", "opened", "visit", "closed", "lost", "age"})
 _LONGEST_ROW = 20_000
 _LONGEST_DIGEST = 600
 _NAMES = "own.name."
@@ -69,6 +69,10 @@ class Wire:
                 return f"a message of {peer}, {args[1] if len(args) > 1 else 'bytes'}"
             case "opened":
                 return "a connection to another world"
+            case "visit" if len(args) > 2 and args[2] != "None":
+                return f"a batch of messages of a web client, {args[2]}"
+            case "visit":
+                return "a connection to a web client"
             case "closed":
                 return f"the end of a connection to {peer}: {args[1] if len(args) > 1 else '?'}"
             case "lost":
@@ -109,7 +113,7 @@ class Wire:
         match row.get("kind"):
             case "lasting":
                 how = "connected" if conn is not None else "the next message to it connects"
-            case "far":
+            case "far" | "web":
                 how = "connected"
             case "sturdy":
                 how = "a string that nobody has followed"
@@ -138,7 +142,10 @@ class Wire:
 
     def _peer(self, connection: str) -> str:
         """The world at the other end, as long as the session lasts."""
-        found = (self._row(f"s.{connection.strip(chr(39))}") or {}).get("peer")
+        row = self._row(f"s.{connection.strip(chr(39))}") or {}
+        if row.get("web") is not None:
+            return "a web client"
+        found = row.get("peer")
         return self.world_called(found) if isinstance(found, str) else "another world"
 
     def world_called(self, uri: str) -> str:
