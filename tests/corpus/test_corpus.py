@@ -76,6 +76,17 @@ def test_a_world_of_an_earlier_version_can_be_archived(
         assert repeated(unpacked) == wanted["repeated"]
 
 
+@pytest.mark.parametrize("controller", ["images"], indirect=True)
+def test_a_vat_of_before_there_were_clones_is_upgraded_to_have_one(controller: Controller) -> None:
+    """Its guest library does not know what a clone is; the next one does."""
+    with pytest.raises(swingset.VatFault, match="of before there were clones") as caught:
+        controller.clone_vat("counter", "second")
+    assert caught.value.fault.code == "clone-refused"
+    controller.upgrade_vat("counter", controller.vats.parts("counter"))
+    controller.clone_vat("counter", "second")
+    assert swingset.replay(controller).ok
+
+
 def test_the_corpus_is_small_and_whole() -> None:
     """Each story that can be made is here, with what is known of it, and none is large."""
     assert {story.__name__ for story in make.STORIES} <= set(WORLDS)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from swingset.core import cloning
 from swingset.core.errors import KernelError, VatFault
 from swingset.guest.base.errors import RemoteError, RemoteRejection
 from swingset.lens.state.verifying import verify
@@ -567,3 +568,93 @@ SELFISH = """
     def build_root_object(powers):
         return Selfish(powers)
 """
+
+
+# What outlives more than the clone
+
+LASTING = """
+    from swingset.vat import E, remotable, resumable
+
+    @resumable
+    async def report(other):
+        await E(other).later()
+        await E(other).bump()
+
+    @remotable
+    class Root:
+        def listen(self, other):
+            report(other)
+
+    def build_root_object():
+        return Root()
+"""
+
+
+def test_a_call_under_way_is_resumed_in_both(stage: Stage) -> None:
+    """A resumable call that waits when the vat is cloned goes on in each after its own upgrade."""
+    other, root = stage.define("other", OTHER), stage.define("parent", LASTING)
+    stage.ask(root, "listen", other)
+    stage.session.clone_vat("parent", "clone")
+    for name in ("parent", "clone"):
+        stage.upgrade(name, LASTING)
+    assert stage.ask(other, "bump") == 1
+    stage.ask(other, "answer", "news")
+    assert stage.ask(other, "bump") == 4
+
+
+def test_what_only_a_clone_holds_is_collected_with_it(stage: Stage) -> None:
+    """An import that both hold lives until the last of them lets it go, or ends."""
+    pair = Pair(stage)
+    key = pair.ask(pair.other, "make")
+    pair.ask(pair.root, "hold", key)
+    kref = pair.kref(key)
+    (clone,) = pair.clone()
+    del key
+    pair.ask(pair.root, "drop")
+    reap(stage, "notebook", "parent", "clone", "other")
+    assert pair.store.objects.get(kref).reachable == 1
+    assert pair.knows("parent", kref) is None
+    del clone
+    stage.controller.terminate_vat("clone")
+    stage.session.settle()
+    assert pair.store.objects.get(kref) is None
+
+
+def test_a_world_with_a_market_has_clones(make_stage: MakeStage) -> None:
+    """The event waits in its place like other starts, and the clone has the account of its vat."""
+    stage = make_stage("local")
+    controller = stage.controller
+    controller.market.open()
+    controller.market.open_account("ann", 10**9)
+    pair = Pair(stage)
+    controller.vats.change_options("parent", {"account": "ann"})
+    (clone,) = pair.clone()
+    assert pair.ask(clone, "bump") == 1
+    assert controller.vats["clone"].options["account"] == "ann"
+
+
+def test_a_vat_that_stores_too_much_is_not_cloned(local: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of its store is copied in one crank, and that has a bound."""
+    Pair(local)
+    monkeypatch.setattr(cloning, "MOST_STORED", 100)
+    assert "and a clone may have 100" in refused(local, "parent")
+
+
+def test_a_clone_is_not_critical(local: Stage) -> None:
+    """That its end stops the world is a right of its own, which no holder of an admin node gets by it."""
+    local.define("parent", PARENT, options={"critical": True})
+    local.controller.clone_vat("parent", "clone")
+    assert "critical" not in local.controller.vats["clone"].options
+    local.controller.terminate_vat("clone")
+    assert local.controller.run().more is False
+
+
+def test_code_of_a_clone_says_whose_lines_they_are(stage: Stage) -> None:
+    """An error names the lines of the cell that the clone runs, also in a debugger's trace."""
+    pair = Pair(stage)
+    (clone,) = pair.clone()
+    with pytest.raises(RemoteError) as caught:
+        pair.ask(clone, "call", "no_such_method")
+    assert [frame[0] for frame in caught.value.trace][-1:] == ["parent"]
+    stage.upgrade("clone", PARENT)
+    assert [part for part, _ in stage.controller.vats.parts("clone")] == ["clone"]

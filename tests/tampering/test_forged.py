@@ -38,6 +38,10 @@ FORGED: dict[str, tuple[str, str]] = {
     "delete from spans where vat = 'v2'": ("spans", "missing"),
     "delete from vats where id = 'v3'": ("vats", "no such vat"),
     "update vats set name = 'bank' where state = 'live'": ("vats", "is called bank too"),
+    """update vats set options = '{"cloned_from":"v9/0"}' where id = 'v3'""": (
+        "vats",
+        "it is a clone of v9, which is no vat that is older",
+    ),
     """update vats set options = '{"meter":"m9"}' where id = 'v3'""": ("vats", "its meter m9 is missing"),
     "update vats set bundle = 'b1-' || hex(zeroblob(64))": (
         "the file",

@@ -130,6 +130,11 @@ class Cloning(CrankParts):
         result, fault = delivered.result, delivered.result.fault
         if fault is None and delivered.exit_request is not None:
             fault = Fault(reasons.START_FAILED, "it asked to end")
+        if fault is not None and fault.code == reasons.GUEST_CRASHED:
+            words = (
+                f"its guest library is of before there were clones ({fault.message}): upgrade the vat first"
+            )
+            fault = Fault(reasons.CLONE_REFUSED, f"vat {vat.name} cannot be cloned: {words}", "Error")
         if fault is None and not self.metering.charge(clone, result.computrons):
             meter, spent = clone.options["meter"], result.computrons or 0
             words = f"meter {meter} cannot pay the {spent:,} computrons of it"

@@ -16,6 +16,7 @@ from swingset.core.rooms import counted
 from swingset.core.store import KernelStore
 from swingset.lens.state.accounts import audit_market
 from swingset.lens.state.reading import Reading
+from swingset.model.cloning import read_cloned_from
 from swingset.model.messages import Event, Notify, Send
 from swingset.model.refs import is_kref, kref_type, parse_vref, sort_key
 from swingset.world.clists import CListEntry
@@ -252,6 +253,9 @@ class _Audit:
             if vat.name in names:
                 yield f"{vat.id}: another vat that lives is called {vat.name} too"
             names.add(vat.name)
+            of = read_cloned_from(vat.options.get("cloned_from"))
+            if of is not None and (of[0] not in self._vats or int(of[0][1:]) >= int(vat.id[1:])):
+                yield f"{vat.id}: it is a clone of {of[0]}, which is no vat that is older"
             if (meter := vat.options.get("meter")) is not None and meter not in meters:
                 yield f"{vat.id}: its meter {meter} is missing"
             for name, value in vat.options.items():

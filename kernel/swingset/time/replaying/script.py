@@ -303,7 +303,11 @@ class ScriptedWarehouse(Warehouse):
     def clone(self, vat: VatRecord, clone: VatRecord) -> Worker:
         """A worker for a clone. Raises `MemoryNotCopied` if the memory of the vat could not be had."""
         fault = self._script.crank.fault
-        if fault is not None and fault.code == reasons.CLONE_REFUSED:
+        if (
+            fault is not None
+            and fault.code == reasons.CLONE_REFUSED
+            and self._script.crank.computrons is None
+        ):
             raise MemoryNotCopied(fault.message)
         if self._is_run(vat):
             return super().clone(vat, clone)
