@@ -432,35 +432,35 @@ def test_a_local_vat_that_does_not_repeat_is_not_cloned(local: Stage) -> None:
     assert local.controller.vats["parent"].state == "live"
 
 
-def test_what_becomes_of_waiting_messages(stage: Stage) -> None:
+def test_what_becomes_of_waiting_messages(local: Stage) -> None:
     """Without a word the clone is refused; else the vat alone gets them, or listed objects get copies too."""
-    pair = Pair(stage)
-    answers = [stage.send(target, "bump") for target in (pair.root, pair.thing)]
-    stage.session.flush()
-    words = refused(stage, "parent")
+    pair = Pair(local)
+    answers = [local.send(target, "bump") for target in (pair.root, pair.thing)]
+    local.session.flush()
+    words = refused(local, "parent")
     assert "2 messages wait for it, the first is bump(); let them run, or" in words
-    controller = stage.controller
+    controller = local.controller
     (dropped,) = controller.clone_vat("parent", "dropped", queued="drop")
     (copied,) = controller.clone_vat("parent", "copied", queued="duplicate")
-    stage.session.settle()
-    assert [stage.session.wait(answer) for answer in answers] == [1, 1]
-    roots = [pair.root, *(stage.session.root(name) for name in ("dropped", "copied"))]
+    local.session.settle()
+    assert [local.session.wait(answer) for answer in answers] == [1, 1]
+    roots = [pair.root, *(local.session.root(name) for name in ("dropped", "copied"))]
     assert [pair.ask(each, "own")[0] for each in roots] == [1, 0, 0]
     assert [pair.ask(each, "bump") for each in roots] == [2, 1, 2]
     assert dropped != copied
 
 
-def test_a_reference_that_is_gone_to_both_is_told_to_both(stage: Stage) -> None:
+def test_a_reference_that_is_gone_to_both_is_told_to_both(local: Stage) -> None:
     """If an import is gone when the vat is cloned and it is yet to be told, so is the clone."""
-    pair = Pair(stage)
+    pair = Pair(local)
     key = pair.ask(pair.other, "make")
     pair.ask(pair.root, "note_weakly", key)
-    reap(stage, "parent")
+    reap(local, "parent")
     kref = pair.kref(key)
-    controller = stage.controller
+    controller = local.controller
     controller.vats.suspend("parent", "for now")
     del key
-    reap(stage, "notebook", "other")
+    reap(local, "notebook", "other")
     assert (pair.vat("parent"), RETIRE_IMPORT, kref) in pair.store.gc.all()
     kernel = controller.kernel
     kernel.resume("parent")
@@ -488,8 +488,9 @@ def test_the_holder_of_the_admin_node_clones(admin: Admin) -> None:
     assert admin.ask(root, "increment", 1) == 6
 
 
-def test_what_a_vat_may_not_fork(admin: Admin) -> None:
+def test_what_a_vat_may_not_fork(local: Stage) -> None:
     """Refusals reach the caller, with what to do; the vat and its admin node go on."""
+    admin = Admin(local, upgrading=False)
     root, node = admin.create(name="parent")
     other, _ = admin.create(name="other")
     promise = admin.send(root, "never")
@@ -514,9 +515,9 @@ def test_what_a_vat_may_not_fork(admin: Admin) -> None:
         admin.ask(node, "fork", [])
 
 
-def test_a_clone_is_paid_by_the_meter_of_its_vat_or_by_another(metered: Admin) -> None:
+def test_a_clone_is_paid_by_the_meter_of_its_vat_or_by_another(wasm: Stage) -> None:
     """Without a word it is the same one; a clone that its meter cannot pay is not made."""
-    admin = metered
+    admin = Admin(wasm, upgrading=False)
     meter, mine = (admin.ask(admin.vat_admin, "create_meter", 10**9, 0) for _ in range(2))
     root, node = admin.create(name="parent", meter=meter)
     same = admin.ask(node, "fork", [root])["refs"][0]
@@ -538,13 +539,13 @@ def test_a_clone_is_paid_by_the_meter_of_its_vat_or_by_another(metered: Admin) -
     assert admin.ask(root, "increment", 1) == 1
 
 
-def test_a_vat_that_clones_itself_gets_the_answer_twice(stage: Stage) -> None:
+def test_a_vat_that_clones_itself_gets_the_answer_twice(local: Stage) -> None:
     """It awaits the clone when it is cloned, so both go on with the same admin node and references."""
-    session = stage.session
-    root = stage.define("parent", SELFISH)
-    stage.ask(root, "take", session.wait(session.devices.admin_node("parent")))
-    both = stage.ask(root, "split")
-    assert sorted([stage.ask(each, "role") for each in both]) == ["clone", "parent"]
+    session = local.session
+    root = local.define("parent", SELFISH)
+    local.ask(root, "take", session.wait(session.devices.admin_node("parent")))
+    both = local.ask(root, "split")
+    assert sorted([local.ask(each, "role") for each in both]) == ["clone", "parent"]
 
 
 SELFISH = """
@@ -602,21 +603,21 @@ def test_a_call_under_way_is_resumed_in_both(stage: Stage) -> None:
     assert stage.ask(other, "bump") == 4
 
 
-def test_what_only_a_clone_holds_is_collected_with_it(stage: Stage) -> None:
+def test_what_only_a_clone_holds_is_collected_with_it(local: Stage) -> None:
     """An import that both hold lives until the last of them lets it go, or ends."""
-    pair = Pair(stage)
+    pair = Pair(local)
     key = pair.ask(pair.other, "make")
     pair.ask(pair.root, "hold", key)
     kref = pair.kref(key)
     (clone,) = pair.clone()
     del key
     pair.ask(pair.root, "drop")
-    reap(stage, "notebook", "parent", "clone", "other")
+    reap(local, "notebook", "parent", "clone", "other")
     assert pair.store.objects.get(kref).reachable == 1
     assert pair.knows("parent", kref) is None
     del clone
-    stage.controller.terminate_vat("clone")
-    stage.session.settle()
+    local.controller.terminate_vat("clone")
+    local.session.settle()
     assert pair.store.objects.get(kref) is None
 
 
@@ -649,12 +650,12 @@ def test_a_clone_is_not_critical(local: Stage) -> None:
     assert local.controller.run().more is False
 
 
-def test_code_of_a_clone_says_whose_lines_they_are(stage: Stage) -> None:
+def test_code_of_a_clone_says_whose_lines_they_are(local: Stage) -> None:
     """An error names the lines of the cell that the clone runs, also in a debugger's trace."""
-    pair = Pair(stage)
+    pair = Pair(local)
     (clone,) = pair.clone()
     with pytest.raises(RemoteError) as caught:
         pair.ask(clone, "call", "no_such_method")
     assert [frame[0] for frame in caught.value.trace][-1:] == ["parent"]
-    stage.upgrade("clone", PARENT)
-    assert [part for part, _ in stage.controller.vats.parts("clone")] == ["clone"]
+    local.upgrade("clone", PARENT)
+    assert [part for part, _ in local.controller.vats.parts("clone")] == ["clone"]

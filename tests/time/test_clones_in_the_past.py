@@ -55,7 +55,7 @@ def begun(path: Path | None = None, worker: str = "wasm") -> Controller:
 
 @pytest.fixture(params=["local", "wasm"])
 def world(request: pytest.FixtureRequest) -> Iterator[Controller]:
-    """Such a world in memory."""
+    """Such a world in memory, once with each kind of worker."""
     with begun(worker=request.param) as world:
         yield world
 
@@ -120,19 +120,19 @@ def test_an_archive_of_a_clone_alone(tmp_path: Path) -> None:
         assert [vat.name for vat in world.vats] == ["stall"]
 
 
-def test_a_past_delivery_of_a_clone_is_repeated(world: Controller) -> None:
+def test_a_past_delivery_of_a_clone_is_repeated(local: Controller) -> None:
     """Line by line; the crank in which it was made has no code to repeat, and says so."""
-    last = world.crank
-    trace = swingset.trace(world, last)
+    last = local.crank
+    trace = swingset.trace(local, last)
     assert trace.lines()[-1] == "it did what the record says"
     assert any("count += 1" in line for line in trace.lines())
     with pytest.raises(swingset.NotRepeatable, match="made vat stall, a clone of branch"):
-        swingset.trace(world, world.vats["stall"].created)
+        swingset.trace(local, local.vats["stall"].created)
 
 
-def test_a_changed_past_has_its_clones(world: Controller) -> None:
+def test_a_changed_past_has_its_clones(local: Controller) -> None:
     """In a branch with one message more, the clone has it too; in one without the clone there is none."""
-    history = list(world.history.records())
+    history = list(local.history.records())
     asked = next(
         record.number
         for record in history
@@ -143,10 +143,10 @@ def test_a_changed_past_has_its_clones(world: Controller) -> None:
         for record in history
         if isinstance(record, swingset.RequestRecord) and record.verb == "send"
     )
-    with swingset.branch(world, at=0, drop=[first]) as found:
+    with swingset.branch(local, at=0, drop=[first]) as found:
         assert [ask(found.controller, name) for name in ("shop", "branch", "stall")] == [2, 3, 4]
         assert not found.withheld, found.withheld
-    with swingset.branch(world, at=0, drop=[asked]) as found:
+    with swingset.branch(local, at=0, drop=[asked]) as found:
         assert "branch" not in found.controller.vats
 
 
