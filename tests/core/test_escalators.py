@@ -1,22 +1,16 @@
-"""Messages that bid for their turn: who runs, in which order, and what it costs.
-
-Random schedules are checked against plain statements about them, and not against a second scheduler.
-"""
+"""Messages that bid for their turn: who runs, in which order, and what it costs."""
 
 from __future__ import annotations
 
 import functools
 import random
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from types import FrameType
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from swingset.core import trading
 from swingset.core.errors import KernelError
@@ -24,8 +18,6 @@ from swingset.core.escalators import MOST_BETWEEN, Escalators
 from swingset.core.ladders import Ladders
 from swingset.core.report import CrankReport
 from swingset.lens.present.market import in_turn, orders
-from swingset.lens.state.accounts import audit_market
-from swingset.lens.state.audit import audit
 from swingset.model.bids import MENU, UNIT, Bid
 from swingset.model.capdata import CapData
 from swingset.model.messages import Message, Notify, Send
@@ -312,124 +304,6 @@ def test_a_world_without_a_market_calls_nothing_of_it() -> None:
     assert "swingset.core.cranks" in called
     of_a_market = {"accounts", "bidding", "escalators", "ladders", "market_terms", "offers", "trading"}
     assert called.isdisjoint({f"swingset.core.{name}" for name in of_a_market} | {"swingset.model.bids"})
-
-
-# Random schedules
-
-
-BIDS = st.tuples(
-    st.integers(0, 2),  # the vat
-    st.integers(0, 2),  # the sender
-    st.sampled_from([None, "ann", "bob"]),
-    st.integers(-20, 60),  # base
-    st.sampled_from([0, UNIT // 4, UNIT, 4 * UNIT]),
-    st.integers(20, 80),  # cap
-    st.integers(1, 3),  # allowance
-    st.integers(0, 2),  # how many cranks run afterwards
-)
-
-
-def _market(price: str, balance: int = 2_000) -> Traded:
-    """A world with a market and two accounts."""
-    world = Traded(terms={"price": price})
-    for name in ("ann", "bob"):
-        world.account(name, balance)
-    return world
-
-
-def _schedule(bids: list[Any], world: Traded) -> Iterator[str]:
-    """Run a schedule, and yield what is wrong with it."""
-    sent: dict[int, tuple[tuple[int, int], Bid | None, int]] = {}
-    ran: list[int] = []
-    waited: dict[int, int] = {}
-
-    def crank() -> bool:
-        store, tick = world.raw.store, world.market.tick()
-        seqs = [seq for seq, _ in store.queues.all()]
-        seq = world.next()
-        if seq is None:
-            return False
-        flow = sent[seq][0]
-        if any(other < seq and sent[other][0] == flow for other in seqs):
-            problems.append(f"{seq} overtook another of its flow")
-        ran.append(seq)
-        waited[seq] = tick
-        return True
-
-    problems: list[str] = []
-    for vat, sender, account, base, slope, cap, allowance, cranks in bids:
-        tick = world.market.tick()
-        if account is None:
-            seq, bid = world.plain("ABC"[vat], "ABC"[sender]), None
-        else:
-            if slope == 0:
-                base = max(base, 0)
-            bid = Bid(account, base, slope, cap, allowance, tick)
-            if (world.balance(account)[0] or 0) < bid.hold:
-                continue
-            seq = world.bid("ABC"[vat], "ABC"[sender], bid)
-        sent[seq] = (vat, sender), bid, tick
-        for _ in range(cranks):
-            crank()
-        problems += audit_market(world.raw.store)
-    while crank():
-        pass
-    problems += audit_market(world.raw.store) + audit(world.raw.store)
-    held = [world.balance(name)[1] for name in ("ann", "bob")]
-    if held != [0, 0] or len(ran) != len(sent):
-        problems.append(f"{held} is held, {len(ran)} of {len(sent)} ran")
-    yield from problems
-
-
-@pytest.mark.unaudited
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(BIDS, max_size=12), st.sampled_from(["first", "second"]))
-def test_random_schedules_add_up_and_keep_flows_in_order(bids: list[Any], price: str) -> None:
-    """Whatever is bid: nothing is lost or made, each flow keeps its order, and all that waits runs."""
-    assert list(_schedule(bids, _market(price))) == []
-
-
-@pytest.mark.slow
-@pytest.mark.unaudited
-@pytest.mark.parametrize("price", ["first", "second"])
-@pytest.mark.parametrize("block", range(10))
-def test_a_hundred_thousand_schedules_add_up(block: int, price: str) -> None:
-    """The same, for many more schedules: 250 in each world, one after the other."""
-    chance = random.Random(f"{price} {block}")
-    for _ in range(20):
-        world = _market(price, 10**9)
-        for _ in range(250):
-            bids = [_bid(chance) for _ in range(chance.randrange(13))]
-            assert list(_schedule(bids, world)) == [], bids
-
-
-def _bid(chance: random.Random) -> tuple[Any, ...]:
-    """A bid as `BIDS` has them."""
-    who = chance.randrange(3), chance.randrange(3), chance.choice([None, "ann", "bob"])
-    slope = chance.choice([0, UNIT // 4, UNIT, 4 * UNIT])
-    offer = chance.randint(-20, 60), slope, chance.randint(20, 80)
-    return (*who, *offer, chance.randint(1, 3), chance.randrange(3))
-
-
-@pytest.mark.unaudited
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    st.integers(0, 20), st.sampled_from([UNIT // 2, UNIT, 4 * UNIT]), st.integers(1, 25), st.integers(1, 4)
-)
-def test_nobody_who_rises_is_starved(base: int, slope: int, others: int, each: int) -> None:
-    """If others offer at most P, a bid with a higher cap runs within (P - base) / slope ticks and a few."""
-    world = Traded(terms={"slope": 0, "base": 0})
-    world.account("ann", None)
-    cap = others + base + 1
-    mine = world.bid("A", "A", Bid("ann", base, slope, cap, 1, world.market.tick()))
-    bound = max((others - base) * UNIT, 0) // slope + 2
-    for _ in range(bound + 1):
-        for number in range(each):
-            bid = Bid("ann", others, 0, others, 1, world.market.tick())
-            world.bid("BC"[number % 2], "ABC"[number % 3], bid)
-        if world.next() == mine:
-            return
-    raise AssertionError(f"it did not run within {bound} ticks")
 
 
 def test_the_orders_of_three_schedulers_are_shown_side_by_side() -> None:

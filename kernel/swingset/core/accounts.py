@@ -59,6 +59,7 @@ class Accounts:
     def __init__(self, store: KernelStore, device: str) -> None:
         self._store = store
         self.device = device
+        self._known: dict[str, tuple[capdata.CapData, Any]] = {}  # what was read of a row, beside the row
 
     # Reading
 
@@ -171,12 +172,18 @@ class Accounts:
         value = self._store.devices.load(self.device, key)
         if value is None:
             return None
+        known = self._known.get(key)
+        if known is not None and known[0] == value:
+            return known[1]
         try:
             found = capdata.read(value)
         except NotPlain as problem:
             raise self._store.devices.damaged(self.device, key, f"value cannot be read ({problem})") from None
         if not fits(found):
             raise self._store.devices.damaged(self.device, key, "value is not what a market keeps there")
+        if len(self._known) >= MOST_ACCOUNTS:
+            self._known.clear()
+        self._known[key] = value, found
         return found
 
     def keep(self, key: str, value: object) -> None:
