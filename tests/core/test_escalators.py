@@ -175,6 +175,20 @@ def test_nothing_runs_below_the_reserve_and_the_clock_jumps() -> None:
     assert world.balance("ann") == (1_000, 0)  # it ran as soon as its offer was nothing
 
 
+def test_a_look_at_a_later_tick_leaves_the_bids_of_now_as_they_are() -> None:
+    """A delay lasts its time, though its cap will be reached by then, and others still come before it."""
+    world = Traded()
+    world.account("ann")
+    late = world.offer("A", "ann", base=-100, cap=0, slope=2)
+    for _ in range(3):
+        chosen = world.kernel.agenda.choose(lambda _: True, clean_up=True)
+        assert chosen is not None
+        assert chosen[0] == late
+    soon = world.plain("B")
+    assert world.run() == [soon, late]
+    assert world.market.tick() - world.kernel.cranks.count == 49
+
+
 def test_raising_moves_a_message_ahead_and_holds_the_difference() -> None:
     """A raised bid counts at once; a lower one, or one that cannot be held, changes nothing."""
     world = Traded()

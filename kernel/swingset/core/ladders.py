@@ -4,6 +4,10 @@ Bids of equal slope never change their order while time passes, so each slope ha
 of the heaps are compared: a bid costs a few steps of one heap, however many others wait. A bid that has
 reached its cap rises no more, and moves to the heap of slope 0 when it comes to the top of its own.
 
+One may look at a later tick, to which the clock has to jump, and come back. So a bid that has moved is
+checked when it comes to the top again, and goes back to its slope if it has not reached its cap at the tick
+of the look.
+
 Entries may be stale, because a message was taken, dropped or raised; each has a stamp, and what has no living
 stamp is thrown out when it comes to the top.
 """
@@ -26,6 +30,12 @@ class Entry(NamedTuple):
     seq: int
     stamp: int
     cap: int | None
+    slope: int  # of the bid; it is in the heap of slope 0 once its cap is reached
+    start: int  # its key in the heap of its own slope
+
+    def is_capped(self, tick: int) -> bool:
+        """Whether a bid that rises has reached its cap at a tick."""
+        return self.cap is not None and self.slope * tick - self.start >= self.cap * UNIT
 
 
 class Ladders:
@@ -39,26 +49,39 @@ class Ladders:
     def add(self, seq: int, bid: Bid, stamp: int) -> None:
         """Add a bid."""
         key = bid.slope * bid.born - bid.base * UNIT
-        self._push(bid.slope, Entry(key, bid.born, seq, stamp, bid.cap))
+        if bid.slope == 0 and bid.cap is not None:
+            key = max(key, -bid.cap * UNIT)
+        self._push(bid.slope, Entry(key, bid.born, seq, stamp, bid.cap, bid.slope, key))
 
     def _push(self, slope: int, entry: Entry) -> None:
-        if entry.cap is not None and slope == 0:
-            entry = entry._replace(key=max(entry.key, -entry.cap * UNIT))
         heappush(self._heaps.setdefault(slope, []), entry)
 
     def _top(self, slope: int, tick: int) -> Entry | None:
-        """The highest valid entry of a slope that has not reached its cap; those that have are moved."""
+        """The highest valid entry of a heap; those that are in another's place at this tick are moved."""
         heap = self._heaps[slope]
         while heap:
             entry = heap[0]
             if self._living.get(entry.seq) != entry.stamp:
                 heappop(heap)
-            elif slope and entry.cap is not None and slope * tick - entry.key >= entry.cap * UNIT:
+            elif slope and entry.cap is not None and entry.is_capped(tick):
                 heappop(heap)
                 self._push(0, entry._replace(key=-entry.cap * UNIT))
+            elif entry.slope != slope and not entry.is_capped(tick):
+                heappop(heap)
+                self._push(entry.slope, entry._replace(key=entry.start))
             else:
                 return entry
         return None
+
+    def _tops(self, tick: int) -> list[tuple[int, Entry]]:
+        """The highest valid entry of each slope that has one."""
+        self._top(0, tick)  # first, for what rises still goes back to its slope; and last, for what does not
+        found = []
+        for slope in sorted(self._heaps, reverse=True):
+            entry = self._top(slope, tick)
+            if entry is not None:
+                found.append((slope, entry))
+        return found
 
     @contextmanager
     def descending(self, tick: int) -> Iterator[Iterator[tuple[int, Entry]]]:
@@ -76,12 +99,10 @@ class Ladders:
     def _descend(self, tick: int, taken: list[tuple[int, Entry]]) -> Iterator[tuple[int, Entry]]:
         while True:
             best: tuple[tuple[int, int, int], int, Entry] | None = None
-            for slope in sorted(self._heaps, reverse=True):  # slope 0 last: others may move to it
-                entry = self._top(slope, tick)
-                if entry is not None:
-                    rank = (entry.key - slope * tick, entry.born, entry.seq)
-                    if best is None or rank < best[0]:
-                        best = rank, slope, entry
+            for slope, entry in self._tops(tick):
+                rank = (entry.key - slope * tick, entry.born, entry.seq)
+                if best is None or rank < best[0]:
+                    best = rank, slope, entry
             if best is None:
                 return
             rank, slope, entry = best
@@ -92,10 +113,7 @@ class Ladders:
     def soonest(self, tick: int, reserve: int) -> int | None:
         """The first tick from which on an offer reaches a reserve, or None if none ever does."""
         found = None
-        for slope in sorted(self._heaps, reverse=True):
-            entry = self._top(slope, tick)
-            if entry is None:
-                continue
+        for slope, entry in self._tops(tick):
             lacking = reserve - (slope * tick - entry.key)
             if lacking <= 0:
                 return tick
