@@ -615,7 +615,7 @@ UNDONE = [
     Undone(
         "M",
         "a device's answer is not validated",
-        "devices",
+        "device_board",
         "            answer = self._checked(answer)\n",
         "",
         "devices/test_answers.py",
