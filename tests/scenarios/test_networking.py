@@ -87,7 +87,7 @@ def test_what_is_shared_is_fetched_and_called(alice: Side, bob: Side) -> None:
     assert [seen.outgoing for seen in alice.world.net.peers()] == [False]
 
 
-@pytest.mark.parametrize("transport", ["unix", "websocket", "tcp-testing-only"])
+@pytest.mark.parametrize("transport", ["unix", "websocket", "http", "tcp-testing-only"])
 def test_each_netlayer_carries_it(alice: Side, bob: Side, transport: str, tmp_path: Path) -> None:
     """Worlds prove each other on all but the one for tests; a string names the one it is fetched by."""
     options = {"path": str(tmp_path / "alice.sock")} if transport == "unix" else {}

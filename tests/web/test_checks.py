@@ -196,7 +196,16 @@ def test_a_query_is_written_as_one() -> None:
     assert checked_query({"a": "b&c=d#?/../", "n": 1, "l": ["x", "y"], "t": True}) == (
         "a=b%26c%3Dd%23%3F%2F..%2F&n=1&l=x&l=y&t=true"
     )
-    for bad in ("a=b", 5, {"a": None}, {"a": {}}, {5: "a"}, {"a": "\ud800"}, {"a": "x" * 9_000}):
+    refused: tuple[Any, ...] = (
+        "a=b",
+        5,
+        {"a": None},
+        {"a": {}},
+        {5: "a"},
+        {"a": "\ud800"},
+        {"a": "x" * 9_000},
+    )
+    for bad in refused:
         with pytest.raises(DeviceError):
             checked_query(bad)
 

@@ -132,7 +132,7 @@ def test_what_is_no_origin_or_limit_is_refused_to_the_host(local: Stage) -> None
         ("https://a/", {"at_once": float("nan")}),
     ):
         with pytest.raises(NetError):
-            local.controller.net.http.origin(url, **more)  # type: ignore[arg-type]
+            local.controller.net.http.origin(url, **more)
     with pytest.raises(NetError):
         local.controller.net.http.add_headers("https://a/", {"host": "x"})
     assert "http" not in local.controller.vats
@@ -317,8 +317,7 @@ def test_nothing_is_left_when_all_is_answered(local: Stage, server: Server) -> N
 
 def test_after_a_restart_what_may_be_repeated_is_sent_again(tmp_path: Any, make_stage: MakeStage) -> None:
     """A GET without an answer is sent again by the next process; a POST is rejected as `outcome-unknown`."""
-    held: list[socket.socket] = []
-    server = Server(lambda made, head: (held.append(made), time.sleep(0.3))[1])
+    server = Server(lambda made, head: time.sleep(0.3))
     path = tmp_path / "w.world"
     stage = make_stage("local", path)
     caller = stage.define("caller", CALLER)

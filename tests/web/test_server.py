@@ -72,6 +72,7 @@ def test_requests_of_one_connection_are_answered_in_turn() -> None:
     """A connection is kept, and the answers come in the order of the requests."""
     answer = said_to(
         b"POST /app/one?q=1 HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc"
+        b"HEAD /app/two HTTP/1.1\r\nhost: a\r\n\r\n"
         b"PUT /app HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
         b"GET /apple HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
     )

@@ -120,7 +120,7 @@ def test_an_answer_that_takes_too_long_is_504_and_a_later_one_is_for_nobody(loca
     served = Served(local, seconds=0.05)
     assert served.get("/shop/never")[0] == 504
     local.ask(served.shop, "go_on")
-    assert served.get("/shop/x")[0] == 200
+    assert local.log == ["GET /shop/never b''"]
 
 
 def test_without_a_handler_and_after_closing_nothing_is_served(local: Stage) -> None:
@@ -129,7 +129,7 @@ def test_without_a_handler_and_after_closing_nothing_is_served(local: Stage) -> 
     one = session.wait(session.net.http.site("/one/"))
     session.wait(session.net.http.site("/two/"))
     http.listen()
-    for prefix in ("/one/", "one", "/one", "/a//", "/../", 5):
+    for prefix in ("/one/", "one", "/one", "/a//", "/../"):
         with pytest.raises(KernelError):
             session.net.http.site(prefix)
     assert request(local.controller, "GET", "/one/x").status_code == 503
@@ -174,7 +174,7 @@ def shop_of_others() -> Iterator[Served]:
 
 def test_a_paused_world_answers_when_it_goes_on_or_not_at_all(local: Stage) -> None:
     """While a world is paused, requests wait for their time, and the world learns nothing of them twice."""
-    served = Served(local, seconds=0.1)
+    served = Served(local, seconds=0.8)
     served.world.queue.pause()
     assert served.get("/shop/x")[0] == 504
     served.world.queue.unpause()

@@ -208,7 +208,7 @@ class Hall:
     def talk(self, path: str, *said: Any, act: Any = None) -> Any:
         def run() -> Any:
             with connect(self.url + path, proxy=None) as socket:
-                found = []
+                found: list[Any] = []
                 try:
                     for data in said:
                         if data is not None:

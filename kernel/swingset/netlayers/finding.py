@@ -10,12 +10,13 @@ from importlib.metadata import entry_points
 
 from swingset.netlayers.base import Netlayer, NetlayerError
 from swingset.netlayers.local import InProcess, TcpTestingOnly, Unix
+from swingset.netlayers.over_http import Http
 from swingset.netlayers.websocket import WebSocket
 
 GROUP = "swingset.netlayers"
 
 _OWN: dict[str, type[Netlayer]] = {
-    kind.transport: kind for kind in (InProcess, Unix, TcpTestingOnly, WebSocket)
+    kind.transport: kind for kind in (InProcess, Unix, TcpTestingOnly, WebSocket, Http)
 }
 
 

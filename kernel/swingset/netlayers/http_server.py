@@ -206,6 +206,7 @@ class _Connection:
         self._limits = server.limits
         self._reader = reader
         self._writer = writer
+        self._bodiless = False
         self._state = self._h11.Connection(
             self._h11.SERVER, max_incomplete_event_size=server.limits.head_bytes
         )
@@ -269,6 +270,7 @@ class _Connection:
             self._limits.head_bytes
         ):
             raise _Refused(431)
+        self._bodiless = head.method == b"HEAD"
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers)
         for name, value in headers:
             if name == "content-length" and int(value) > self._limits.body_bytes:
@@ -297,7 +299,7 @@ class _Connection:
             headers.pop()
         if close:
             headers.append(("connection", "close"))
-        body = b"" if response.status in (204, 304) else response.body
+        body = b"" if response.status in (204, 304) or self._bodiless else response.body
         reason = REASONS.get(response.status, b"")
         try:
             head = self._h11.Response(status_code=response.status, headers=headers, reason=reason)
