@@ -159,7 +159,8 @@ class Hub:
             designators: those of this world's keys, the one that counts now first.
             why: why the connections are gone.
         """
-        for connection in [*self._core().batch.below("carrier."), *self.connections()]:
+        batch = self._core().batch
+        for connection in sorted({*batch.below("carrier."), *batch.below("r."), *self.connections()}):
             if self._core().links.row(connection) is None:
                 self.closed(connection, why)
         for link in self._core().batch.below("link."):

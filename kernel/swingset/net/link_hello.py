@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from . import locators, syrup
 from .links import ACK, CODES, FRAME, MOST_OWED, PART
 from .operations import serve
-from .outside import Opening
+from .outside import Cut, Opening
 from .sessions import ABORT, OverLimit
 from .values import Malformed, Record, Refused, Symbol, kind_of
 
@@ -122,12 +122,30 @@ class Hello:
         """A connection is gone, or is given up with a reason: its link, if it carried one, stays."""
         row, link = self.row(conn), self.link_of(conn)
         self._drop(conn)
+        if row is not None and row["state"] == "asked" and self._dialled_again(conn, row):
+            return
         if link is not None:
             self._core.links.detach(link, why)
         elif row is not None:
             said = {"event": "ended", "connection": conn, "peer": _peer(row["peer"]).peer}
             self._core.after(self._core.local.tell, {**said, "why": why, "code": "disconnected"})
         self._core.reaching.failed(conn, why)
+
+    def _dialled_again(self, conn: str, row: dict[str, Any]) -> bool:
+        """Dial once more for what waits for a first connection that was closed before it was answered.
+
+        If both have dialled, the other side closes this connection, and its own may come after that. Nothing
+        was sent but what this side has, which is none.
+        """
+        if row.get("again_dialled") or not self._core.reaching.waits_for(conn):
+            return False
+        try:
+            other = self._core.wire.connect(row["peer"])
+        except Cut:
+            return False
+        self._change(other, state="dialled", again_dialled=True, peer=row["peer"], here=row["here"])
+        self._core.reaching.move(conn, other)
+        return True
 
     def _drop(self, conn: str) -> None:
         row, batch = self.row(conn), self._core.batch

@@ -92,6 +92,10 @@ class Reaching:
             core.batch.put(f"r.{conn}", [found.peer])
         core.batch.put(f"r.{conn}", [*core.batch.get(f"r.{conn}"), wanted])
 
+    def waits_for(self, conn: str) -> bool:
+        """Whether anything waits for the session of a connection to begin."""
+        return len(self._core.batch.get(f"r.{conn}") or ()) > 1
+
     def move(self, conn: str, other: str) -> None:
         """What waits for a connection waits for another, or for a link, that takes its place."""
         batch = self._core.batch

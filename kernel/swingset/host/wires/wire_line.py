@@ -207,6 +207,7 @@ class Line:
                 left = until - time.monotonic()
                 if self._due():
                     Running(self._opened).run(policies.seconds(max(left, 0.001)), None)
+                    self._tending.due = True  # what was taken in an earlier slice may have run only now
                 if left <= 0 or not (taken or self._due()):
                     break
             self._opened.commit("what came in")
