@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import signal
 import time
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -15,19 +13,14 @@ import pytest
 
 from swingset.host.sessions.session import Session
 from swingset.host.worlds.opening import open_world
+from tests import forking
 from tests.crash import crash_story
-
-_processes = multiprocessing.get_context("forkserver")
 
 
 @pytest.fixture(autouse=True, scope="module")
 def warm_children() -> None:
-    """Have children forked from a process that has imported what they need: that is most of their time."""
-    _processes.set_forkserver_preload(["tests.crash.crash_story"])
-    with pytest.MonkeyPatch.context() as patch:
-        root = Path(__file__).parents[2]
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(root / "kernel"), str(root)]))
-        forkserver.ensure_running()
+    """Have children forked from a process that has imported what they need."""
+    forking.warm()
 
 
 def run_and_kill(
@@ -37,8 +30,8 @@ def run_and_kill(
 
     The kill comes this long after the child is ready and has then begun so many commits.
     """
-    ours, theirs = _processes.Pipe(duplex=False)
-    process = _processes.Process(target=crash_story.child, args=(str(path), worker, act, theirs))
+    ours, theirs = forking.PROCESSES.Pipe(duplex=False)
+    process = forking.PROCESSES.Process(target=crash_story.child, args=(str(path), worker, act, theirs))
     process.start()
     theirs.close()
     told: list[tuple[str, str]] = []
