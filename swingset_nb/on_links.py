@@ -18,7 +18,7 @@ from swingset.core.errors import KernelError
 from swingset.host.wires.shares import Share, Use
 from swingset.model.visible import one_line
 from swingset_nb.binding import unfit
-from swingset_nb.commands import argument, command
+from swingset_nb.commands import Argument, argument, command
 from swingset_nb.errors import BadArguments, SwingSetError
 from swingset_nb.notebook import Notebook
 from swingset_nb.render import Message, Shown, Table
@@ -29,6 +29,8 @@ _USERS = 3
 """How many peers that used a string are named in the list."""
 
 _DIGITS = 12
+_LISTEN = {"share": "%swingset listen", "serve": "%swingset listen web"}
+"""What helps if something cannot be given out."""
 
 
 @command(
@@ -59,15 +61,22 @@ def listen(notebook: Notebook, given: argparse.Namespace) -> Shown:
     )
 
 
+def giving(what: str, file: str) -> tuple[Argument, ...]:
+    """The arguments of a command that gives something out, by `what` in a file."""
+    return (
+        argument("name", metavar="NAME", help="a name whose value is a reference"),
+        argument("--to", metavar="FILE", help=f"where to write {what}; {file} by default"),
+        argument("--show", action="store_true", help=f"show {what} here, saved with the notebook"),
+        argument("--label", metavar="TEXT", help="what the list calls it; NAME by default"),
+        argument("--seconds", metavar="N", type=float, help="after how long it opens nothing any more"),
+        argument("--once", action="store_true", help="whether it opens only once"),
+    )
+
+
 @command(
     "share",
     "give out an object: whoever has the string that is made has the object",
-    argument("name", metavar="NAME", help="a name whose value is a reference"),
-    argument("--to", metavar="FILE", help="where to write the string; NAME.ocapn by default"),
-    argument("--show", action="store_true", help="show the string here, where it is saved with the notebook"),
-    argument("--label", metavar="TEXT", help="what the list calls it; NAME by default"),
-    argument("--seconds", metavar="N", type=float, help="after how long it opens nothing any more"),
-    argument("--once", action="store_true", help="whether it opens only once"),
+    *giving("the string", f"NAME{_SUFFIX}"),
     argument(
         "--over", metavar="TRANSPORT", help="how it is to be fetched; the first that listens by default"
     ),
@@ -76,29 +85,48 @@ def listen(notebook: Notebook, given: argparse.Namespace) -> Shown:
 )
 def share(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Make a string for a reference."""
+    net = notebook.require().session.net
+
+    def give(value: Any, **options: Any) -> list[str]:
+        return [net.share(value, transport=given.over, **options)]
+
+    path, lines = given_out(notebook, given, "share", _SUFFIX, give)
+    hints = (f"`%swingset unshare {shlex.quote(given.label or given.name)}` takes it back",)
+    said = [] if path is None else [f"the string is in {one_line(path, 200)}, which only you can read"]
+    if given.show:
+        return Message(f"{given.name} is shared; whoever has this string has it:", [*lines, *said], hints)
+    return Message(f"{given.name} is shared; whoever has the string has it", said, hints)
+
+
+def given_out(
+    notebook: Notebook, given: argparse.Namespace, verb: str, suffix: str, give: Callable[..., list[str]]
+) -> tuple[str | None, list[str]]:
+    """Give out what a name refers to; returns the file with what opens it, or None, and its lines.
+
+    Args:
+        notebook: the notebook.
+        given: the arguments of `giving`.
+        verb: the command.
+        suffix: how the name of the file ends, if none is given.
+        give: makes the lines, of the value and of the options of sharing.
+    """
     value = value_of(notebook, given.name)
-    session = notebook.require().session
-    label = given.label or given.name
-    path = given.to or (None if given.show else f"{given.name}{_SUFFIX}")
-    options = {"seconds": given.seconds, "once": given.once, "transport": given.over}
-    # The file is made first: a share whose string nobody has could be taken back only by its digest.
-    with contextlib.nullcontext() if path is None else made(path, given.name) as file:
+    path = given.to or (None if given.show else f"{given.name}{suffix}")
+    options = {"label": given.label or given.name, "seconds": given.seconds, "once": given.once}
+    # The file is made first: a share that nobody can open could be taken back only by its digest.
+    with contextlib.nullcontext() if path is None else _made(path, given.name, verb) as file:
         try:
-            uri = session.net.share(value, label=label, **options)
+            lines = give(value, **options)
             notebook.flush()
         except KernelError as problem:
-            raise SwingSetError(str(problem), "%swingset listen") from None
+            raise SwingSetError(str(problem), _LISTEN[verb]) from None
         if file is not None:
-            file.write(uri + "\n")
-    hints = (f"`%swingset unshare {shlex.quote(label)}` takes it back",)
-    lines = [] if path is None else [f"the string is in {one_line(path, 200)}, which only you can read"]
-    if given.show:
-        return Message(f"{given.name} is shared; whoever has this string has it:", [uri, *lines], hints)
-    return Message(f"{given.name} is shared; whoever has the string has it", lines, hints)
+            file.writelines(f"{line}\n" for line in lines)
+    return path, lines
 
 
 @contextlib.contextmanager
-def made(path: str, name: str, verb: str = "share") -> Iterator[IO[str]]:
+def _made(path: str, name: str, verb: str) -> Iterator[IO[str]]:
     """A new file that only its owner can read; removed again if the body raises."""
     shown = one_line(path, 200)
     other = f"`%swingset {verb} {name} --to OTHER` writes another file"
