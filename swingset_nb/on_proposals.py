@@ -92,6 +92,8 @@ def proposal(notebook: Notebook, given: argparse.Namespace) -> Shown:
     "audited",
     "libraries of audited modules: look at the file of one, accept it, or list those that are accepted",
     argument("file", metavar="FILE", nargs="?", help="the file of a library"),
+    argument("--write", metavar="N", type=int, help="write one of the modules of a proposal to a new file"),
+    argument("--author", metavar="NAME", default="", help="with --write: who has looked into them"),
     argument(
         "--accept", metavar="DIGEST", help="let it count in this session: the first 12 characters or more"
     ),
@@ -107,6 +109,8 @@ def audited(notebook: Notebook, given: argparse.Namespace) -> Shown:
         ]
         empty = "none; `%swingset audited FILE` looks at one"
         return Table("accepted libraries of audited modules", ["author", "modules", "digest"], rows, empty)
+    if given.write is not None:
+        return _written(world, given.file, given.write, given.author)
     try:
         with open(os.path.expanduser(given.file), encoding="utf-8") as file:
             library = read_audited(file.read(MOST_BYTES + 1))
@@ -127,6 +131,22 @@ def audited(notebook: Notebook, given: argparse.Namespace) -> Shown:
         )
     world.session.proposals.accept(library)
     return Message(f"the library with digest {short} counts in this session", [counted])
+
+
+def _written(world: OpenWorld, path: str, number: int, author: str) -> Shown:
+    again = f"%swingset audited {path} --write {number} --author NAME"
+    if not author:
+        raise BadArguments("who has looked into these modules?", again)
+    try:
+        library = world.session.proposals.audit(number, author)
+        with open(os.path.expanduser(path), "x", encoding="utf-8") as file:
+            file.write(library.text())
+    except KernelError as problem:
+        raise BadArguments(str(problem), "%swingset proposal") from None
+    except OSError as problem:
+        raise BadArguments(f"{path} cannot be written: {problem.strerror}", again) from None
+    words = f"{path} says of {len(library.modules):,} modules that {author} has audited them"
+    return Message(words, (), (f"pass it on with its digest, {library.digest[:12]}",))
 
 
 def _listed(world: OpenWorld) -> Shown:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from swingset import audited_library
+from swingset import audited_library, read_audited
 from tests.notebook.kernels import Kernel
 
 SHOP = """%%{magic} {name}
@@ -95,6 +95,15 @@ def test_a_library_counts_after_it_was_accepted_by_its_digest(proposing: Kernel,
     assert "counts in this session" in proposing.run(f"%swingset audited {path} --accept {short}").plain
     assert "audited by ann as scale" in proposing.run("%swingset proposal 1 --read").plain
     assert "ann" in proposing.run("%swingset audited").plain
+    written = tmp_path / "written.json"
+    line = f"%swingset audited {written} --write 1"
+    assert "who has looked into these modules?" in proposing.run(line).traceback
+    said = proposing.run(f"{line} --author bob").plain
+    assert "says of 2 modules that bob has audited them" in said
+    digest = read_audited(written.read_text()).digest[:12]
+    assert digest in said
+    assert "cannot be written" in proposing.run(f"{line} --author bob").traceback
+    assert "no proposal 9" in proposing.run(f"%swingset audited {written}2 --write 9 --author b").traceback
     path.write_text("{")
     assert "this is no library" in proposing.run(f"%swingset audited {path}").traceback
     assert "cannot be read" in proposing.run(f"%swingset audited {path}.none").traceback

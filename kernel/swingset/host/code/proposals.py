@@ -15,9 +15,10 @@ from swingset.core.errors import KernelError
 from swingset.host.base.starting import Parts
 from swingset.host.code.joined import Joined
 from swingset.host.code.rehearsal import Extent, Rehearsal, rehearse_upgrade
-from swingset.lens.source.audited import AuditedLibrary
+from swingset.lens.source.audited import AuditedLibrary, audited_library
 from swingset.lens.source.judging import Judged, judged
 from swingset.lens.state.proposals import Ballot, ProposalRow, ballots, proposal_rows
+from swingset.model.modules import module_of
 from swingset.model.wording import named
 
 
@@ -189,6 +190,26 @@ class Proposals:
         with self._joined.controller.lock:
             return ballots(self._joined.controller.kernel.store, row.node)
 
+    def audit(self, number: int, author: str, note: str = "") -> AuditedLibrary:
+        """Make a library that says of all modules of a proposal that somebody has looked into them.
+
+        Args:
+            number: the number of the proposal.
+            author: who has looked into them.
+            note: what is said of each.
+        Raises:
+            KernelError: if there is none of that number.
+        Example:
+            >>> session.modules.define("shop", "def build_root_object(): ...")
+            True
+            >>> proposal = session.proposals.propose("bank", session.devices.modulecap("shop"))
+            >>> session.proposals.accept(session.proposals.audit(1, "ann"))
+            >>> session.proposals.judge(1).modules[0].audits
+            ('audited by ann as shop',)
+        """
+        modules = self.judge(number).modules
+        return audited_library(author, {_bare(module.name): module.facts.source for module in modules}, note)
+
     def accept(self, library: AuditedLibrary) -> None:
         """Let the word of a library of audited modules count in this session.
 
@@ -210,3 +231,8 @@ class Proposals:
             []
         """
         return list(self._accepted)
+
+
+def _bare(part: str) -> str:
+    """The name of a module without what says that it is one."""
+    return module_of(part) or part
