@@ -29,6 +29,9 @@ from swingset_nb.notebook import Notebook
 from swingset_nb.open_world import OpenWorld
 from swingset_nb.render import Diff, Illustrated, Message, Shown, Stack, Table
 
+MOST_DIFFERENCES = 30
+"""How many modules are shown with their differences."""
+
 MESSAGES = 20
 """How many of the last messages a shadow run delivers to both codes."""
 
@@ -200,6 +203,9 @@ def _differences(found: Judged) -> list[Shown]:
             shown += [Message(f"{module.name} is changed"), Diff(_changes(module.difference))]
         elif module.standing == "new":
             shown += [Message(f"{module.name} is new{_audited_in_words(module)}"), Diff(_all_new(module))]
+        if len(shown) >= 2 * MOST_DIFFERENCES:
+            rest = "`session.proposals.judge(N)` has all of them"
+            return [*shown, Message(f"no more than {MOST_DIFFERENCES} differences are shown", (), (rest,))]
     return shown
 
 

@@ -268,6 +268,13 @@ def test_a_proposal_never_changes_and_keeps_its_graph(local: Stage) -> None:
         session.devices.call(proposal, "set", 1)
 
 
+def test_what_is_too_much_to_be_read_is_a_doubt() -> None:
+    """Reading a bundle takes time in proportion to a bound, and the rest cannot be judged."""
+    long = "#" * (MOST_READ - 1)
+    found = graph_of(tuple((f"module m{number}", long) for number in range(8)))
+    assert [bool(module.doubts) for module in found.modules] == [False] * 5 + [True] * 3
+
+
 FORGED = {
     "no json": ("{", "it is"),
     "another format": ('{"format": 2}', 'no "format" 1'),

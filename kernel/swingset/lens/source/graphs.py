@@ -22,6 +22,9 @@ from swingset.model.modules import EXITS, Parts, declared_exits, is_package, mod
 MOST_READ = 1_000_000
 """The longest source that is read, in characters."""
 
+MOST_READ_IN_ALL = 5_000_000
+"""How many characters of a bundle are read in all; what comes after them is a doubt."""
+
 MOST_DOUBTS = 50
 """The most doubts about one module."""
 
@@ -125,17 +128,22 @@ class ModuleGraph:
 def graph_of(parts: Parts) -> ModuleGraph:
     """Read the parts of a bundle."""
     inside = {name for part, _ in parts if (name := module_of(part)) is not None}
+    tops = {name.partition(".")[0] for name in inside}
     declared = declared_exits(parts)
-    found = tuple(_facts(part, source, inside) for part, source in parts if part != EXITS)
+    found, budget = list[ModuleFacts](), MOST_READ_IN_ALL
+    for part, source in parts:
+        if part != EXITS:
+            budget -= len(source)
+            found.append(_facts(part, source, inside, tops) if budget >= 0 else _unread(part, source))
     more = [part for part, source in parts if part == EXITS and not _is_only_a_declaration(source)]
     if more or sum(part == EXITS for part, _ in parts) > 1:
         doubt = Doubt(1, "its declaration of exits is more than a declaration")
-        found += tuple(
+        found += (
             ModuleFacts(part, source, module_hash(source), (), (), (doubt,))
             for part, source in parts
             if part == EXITS
         )
-    return ModuleGraph(found, None if declared is None else tuple(sorted(declared)))
+    return ModuleGraph(tuple(found), None if declared is None else tuple(sorted(declared)))
 
 
 def _is_only_a_declaration(source: str) -> bool:
@@ -147,11 +155,10 @@ def _is_only_a_declaration(source: str) -> bool:
         return False
 
 
-def _facts(part: str, source: str, inside: set[str]) -> ModuleFacts:
+def _facts(part: str, source: str, inside: set[str], tops: set[str]) -> ModuleFacts:
     digest = module_hash(source)
     if len(source) > MOST_READ:
-        doubt = Doubt(1, f"it is longer than the {MOST_READ:,} characters that are read")
-        return ModuleFacts(part, source, digest, (), (), (doubt,))
+        return _unread(part, source)
     try:
         tree = ast.parse(source)
         nodes = list(ast.walk(tree))
@@ -161,7 +168,7 @@ def _facts(part: str, source: str, inside: set[str]) -> ModuleFacts:
     except (ValueError, RecursionError, MemoryError):
         return ModuleFacts(part, source, digest, (), (), (Doubt(1, "it is too deep to be read"),))
     names = sorted({name for node in nodes for name in _imported(node, part)})
-    within = [name for name in names if name.partition(".")[0] in {each.partition(".")[0] for each in inside}]
+    within = [name for name in names if name.partition(".")[0] in tops]
     doubts = sorted({doubt for node in nodes for doubt in _doubts(node)})
     if _is_raw_text(source):
         doubts.insert(0, Doubt(1, "it has characters that change how its lines look"))
@@ -173,6 +180,11 @@ def _facts(part: str, source: str, inside: set[str]) -> ModuleFacts:
         tuple(name for name in names if name not in within),
         tuple(doubts[:MOST_DOUBTS]),
     )
+
+
+def _unread(part: str, source: str) -> ModuleFacts:
+    doubt = Doubt(1, f"it is longer than what is read: {MOST_READ:,} characters, {MOST_READ_IN_ALL:,} in all")
+    return ModuleFacts(part, source, module_hash(source), (), (), (doubt,))
 
 
 def _is_raw_text(source: str) -> bool:

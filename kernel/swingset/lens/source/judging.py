@@ -11,6 +11,7 @@ source says.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -145,8 +146,9 @@ def judged(
     accepted = list(libraries)
     graph, before = graph_of(proposed), graph_of(running or ())
     pairs = _paired(graph, before)
+    hashes = {facts.hash for facts in before.modules}
     modules = tuple(
-        _module(target, facts, pairs.get(facts.name), before, accepted) for facts in graph.modules
+        _module(target, facts, pairs.get(facts.name), hashes, accepted) for facts in graph.modules
     )
     names = {facts.name for facts in graph.modules}
     paired = {old.name for old in pairs.values() if old is not None}
@@ -183,14 +185,14 @@ def _module(
     target: str,
     facts: ModuleFacts,
     old: ModuleFacts | None,
-    before: ModuleGraph,
+    hashes: set[str],
     accepted: list[AuditedLibrary],
 ) -> JudgedModule:
     audits = tuple(said for library in accepted if (said := library.says(facts.hash)) is not None)
     standing: Standing = "new"
     if old is not None:
         standing = "known" if old.hash == facts.hash else "changed"
-    elif any(other.hash == facts.hash for other in before.modules):
+    elif facts.hash in hashes:
         standing = "moved"
     source = old.source if old is not None else None
     difference = (
@@ -220,9 +222,12 @@ def _of_graph(graph: ModuleGraph, proposed: Parts, had: set[str] | None) -> list
         Finding("unused-module", "nothing in the graph imports it by name", f"module {name}")
         for name in graph.unused()
     ]
-    names = [name for name, _ in proposed]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        found.append(Finding("name-twice", "two parts have this name, and the last one counts", name))
+    times = Counter(name for name, _ in proposed)
+    found += [
+        Finding("name-twice", "two parts have this name, and the last one counts", name)
+        for name in sorted(times)
+        if times[name] > 1
+    ]
     return found
 
 
