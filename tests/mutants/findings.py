@@ -616,7 +616,7 @@ UNDONE = [
         "M",
         "a device's answer is not validated",
         "device_board",
-        "            answer = self._checked(answer)\n",
+        "            answer = self._checked(answer, record)\n",
         "",
         "devices/test_answers.py",
     ),

@@ -47,9 +47,9 @@ def repeated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The kinds of deliveries that are repeated from now on to bring vats back."""
     kinds: list[str] = []
 
-    def counting(worker: Any, name: str, entry: Any, limits: Any) -> Any:
+    def counting(worker: Any, name: str, entry: Any, *how: Any) -> Any:
         kinds.append(entry["delivery"][0])
-        return replay(worker, name, entry, limits)
+        return replay(worker, name, entry, *how)
 
     monkeypatch.setattr(warehouse, "replay", counting)
     return kinds

@@ -8,12 +8,15 @@ import pytest
 
 from swingset.model import syscalls
 from swingset.model.limits import Limits
+from swingset.model.modules import Parts
 from swingset.model.reports import DeliveryResult, Fault
+from swingset.model.sourced import naming
 from swingset.workers.base import SyscallHandler
 from swingset.workers.replaying import ReplayDiverged, replay
 from tests.workers.heapless import Heapless
 
 ONE, TWO = ["vatstoreGet", "one"], ["vatstoreGet", "two"]
+BUNDLES: dict[str, Parts] = {"b1-0": (("main", "X = 1"),)}
 
 
 class Actor(Heapless):
@@ -49,8 +52,39 @@ SAME: list[tuple[dict[str, Any], Actor]] = [
 @pytest.mark.parametrize(("entry", "actor"), SAME)
 def test_a_delivery_that_repeats_itself_hears_what_it_heard(entry: dict[str, Any], actor: Actor) -> None:
     """Each syscall is answered from the record; a worker that cannot meter is not asked to."""
-    assert replay(actor, "a", entry, Limits()).ok
+    assert replay(actor, "a", entry, Limits(), BUNDLES.__getitem__).ok
     assert actor.heard == [["ok", number] for number in range(len(entry["syscalls"]))]
+
+
+def test_source_that_an_answer_names_is_what_the_vat_hears() -> None:
+    """The record has only its hash."""
+    call = ["callNow", "d-70", "get_bundle", {"body": "#[]", "slots": []}]
+    entry = recorded(call)
+    entry["syscalls"][0][1] = ["ok", [False, naming("b1-0").to_json()]]
+    actor = Actor([call])
+    assert replay(actor, "a", entry, Limits(), BUNDLES.__getitem__).ok
+    assert actor.heard == [["ok", [False, {"body": '#[["main","X = 1"]]', "slots": []}]]]
+
+
+ODD = {
+    "an error": [True, {"body": '#{"#source":"b1-0"}', "slots": []}],
+    "another key": [False, {"body": '#{"source":"b1-0"}', "slots": []}],
+    "more than a name": [False, {"body": '#{"#source":"b1-0","x":1}', "slots": []}],
+    "a number": [False, {"body": '#{"#source":7}', "slots": []}],
+    "a name that is none": [False, {"body": '#{"#source":"../b1"}', "slots": []}],
+    "a text": "b1-0",
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_other_answers_are_heard_as_they_are(case: str) -> None:
+    """Whatever a file has in the place of an answer."""
+    entry = recorded(ONE)
+    entry["syscalls"][0][1] = ["ok", ODD[case]]
+    actor = Actor([ONE])
+    assert replay(actor, "a", entry, Limits(), BUNDLES.__getitem__).ok
+    assert actor.heard == [["ok", ODD[case]]]
 
 
 FAULT = Fault("guest-crashed", "it crashed")
@@ -81,7 +115,7 @@ OTHER: list[tuple[str, dict[str, Any], Actor, str]] = [
 def test_the_first_difference_is_told(entry: dict[str, Any], actor: Actor, words: str) -> None:
     """By vat, delivery and syscall, or by what failed or was spent."""
     with pytest.raises(ReplayDiverged) as caught:
-        replay(actor, "a", entry, Limits())
+        replay(actor, "a", entry, Limits(), BUNDLES.__getitem__)
     assert str(caught.value).startswith(
         'vat a, delivery 3 (["message", "o+0"]) does not repeat its transcript: '
     )
@@ -92,7 +126,7 @@ def test_after_a_difference_nothing_is_answered() -> None:
     """What is asked out of turn gets an error, and what was recorded is not given to another."""
     actor = Actor([TWO, ONE])
     with pytest.raises(ReplayDiverged):
-        replay(actor, "a", recorded(ONE, TWO), Limits())
+        replay(actor, "a", recorded(ONE, TWO), Limits(), BUNDLES.__getitem__)
     assert [answer[0] for answer in actor.heard] == ["error", "error"]
 
 
@@ -103,5 +137,6 @@ def test_after_a_difference_nothing_is_answered() -> None:
 def test_a_repeated_delivery_gets_little_more_than_it_took(taken: Any, given: int | None) -> None:
     """Twice as much and a little, so that it ends and can be told; what is no count is none."""
     actor = Actor([], taken)
-    replay(actor, "a", recorded(computrons=taken), Limits(computrons=None, memory_pages=5))
+    limits = Limits(computrons=None, memory_pages=5)
+    replay(actor, "a", recorded(computrons=taken), limits, BUNDLES.__getitem__)
     assert actor.limits == Limits(computrons=given, memory_pages=5)
