@@ -21,6 +21,8 @@ import websockets.asyncio.client
 from swingset.host.wires import wire_io
 from swingset.host.wires.asking import NetError
 from swingset.host.wires.asking import address as address_of
+from swingset.host.wires.keys import Key
+from swingset.host.wires.wire_secrets import Secrets
 from swingset.host.worlds.opening import open_world
 from swingset.netlayers import web
 from swingset.time.replaying.replay import replay
@@ -283,6 +285,17 @@ def test_options_that_are_none(options: dict[str, str], said: str) -> None:
         with pytest.raises(NetError, match=said):
             world.net.listen("web", **options)
         assert world.net.transports() == []
+
+
+def test_an_address_is_no_string_for_other_worlds() -> None:
+    """What a web client opens, no other world can fetch, and the other way round."""
+    secrets = Secrets(None, Key())
+    _, served = secrets.give_out("served", 0.0, None, False, web=True)
+    _, shared = secrets.give_out("shared", 0.0, None, False)
+    assert not secrets.may_fetch(served.digest, "", 1.0)
+    assert secrets.may_serve(served.digest, 1.0)
+    assert not secrets.may_serve(shared.digest, 1.0)
+    assert secrets.may_fetch(shared.digest, "", 1.0)
 
 
 def test_an_address_that_opens_once(side: Side) -> None:

@@ -7,7 +7,9 @@ import sys
 
 from swingset.command.adding import DONE, AddCommand
 from swingset.command.saying import say
+from swingset.core.errors import KernelError
 from swingset.host.worlds.controller import Controller
+from swingset.model.visible import one_line
 
 
 def add(command: AddCommand) -> None:
@@ -18,14 +20,28 @@ def add(command: AddCommand) -> None:
         "--over",
         metavar="TRANSPORT",
         default="unix",
-        help="how it is reached (unix: a socket beside the file)",
+        help="how it is reached (unix: a socket beside the file; web: by web pages and programs in Node)",
+    )
+    serves.add_argument(
+        "--option",
+        metavar="NAME=TEXT",
+        action="append",
+        default=[],
+        help="what that takes, such as port=8080; may be given several times",
     )
     serves.add_argument("--seconds", metavar="N", type=float, help="end after so many seconds")
 
 
 def _serve(controller: Controller, chosen: argparse.Namespace) -> int:
-    controller.net.listen(chosen.over)
+    controller.net.listen(chosen.over, **dict(map(_option, chosen.option)))
     say(f"listens by {chosen.over}; Ctrl-C ends it")
     sys.stdout.flush()  # a program may wait for this line
     controller.net.serve(chosen.seconds)
     return DONE
+
+
+def _option(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise KernelError(f"{one_line(text, 60)!r} is no option: give NAME=TEXT, such as port=8080")
+    return name, value
