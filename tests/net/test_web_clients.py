@@ -450,6 +450,13 @@ def test_a_map_does_a_bounded_number_of_steps(client: Client) -> None:
     assert "at most 5000 steps" in client.value(mapped)[2]
 
 
+def test_a_map_of_many_small_items(client: Client) -> None:
+    """What small items take is counted as small."""
+    items = client.call(0, "same", [list(range(2_500))])
+    mapped = client.push(["remap", items, [], [], [["pipeline", 0], [[["pipeline", 1]] * 3]]])
+    assert client.value(mapped) == [[[[number] * 3] for number in range(2_500)]]
+
+
 def test_maps_are_only_so_deep_in_each_other() -> None:
     """A function of functions is refused before it is a fault of this side."""
     home = Home()

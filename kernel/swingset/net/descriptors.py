@@ -353,7 +353,12 @@ _REFERENCE, _CERTIFICATE = 40, 1_000
 
 def measured(value: Any) -> int:
     """At least as many bytes as a message with this value has, found before its references are given out."""
-    size, stack = _AROUND, [value]
+    return _AROUND + extent(value)
+
+
+def extent(value: Any) -> int:
+    """At least as many bytes as a value takes in a message."""
+    size, stack = 0, [value]
     while stack:
         item = stack.pop()
         if isinstance(item, str | bytes):

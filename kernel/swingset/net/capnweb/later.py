@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from swingset.wire.grammar import BODY_LIMIT
 
 from .. import capdata
-from ..descriptors import measured
+from ..descriptors import extent
 from ..values import Failure, Ref, Refused, Symbol, Tagged
 from .paths import Part, projected
 from .tables import KIND
@@ -167,7 +167,7 @@ class _Filling:
 
     def __init__(self, found: dict[str, Any], most: int) -> None:
         self._found = found
-        self._sizes = {cell: measured(value) for cell, value in found.items()}
+        self._sizes = {cell: extent(value) for cell, value in found.items()}
         self._left = most
 
     def fill(self, value: Any) -> Any:

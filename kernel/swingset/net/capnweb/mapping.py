@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from swingset.wire.grammar import BODY_LIMIT
 
-from ..descriptors import measured
+from ..descriptors import extent
 from ..sessions import OverLimit
 from ..values import Failure, Malformed, Ref, Refused, Tagged
 from .paths import checked
@@ -110,7 +110,7 @@ class Mapping:
     def use(self, value: Any) -> None:
         """Count data that is used once more; raises `Refused` if that makes too much."""
         if not isinstance(value, Ref):
-            self._used += measured(value)
+            self._used += extent(value)
             if self._used > BODY_LIMIT:
                 raise Refused("the map function makes more data than a message may have: map less at once")
 
