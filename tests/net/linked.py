@@ -7,6 +7,7 @@ that is killed. What it has stored stays.
 from __future__ import annotations
 
 import copy
+import json
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -71,13 +72,13 @@ class Linked(World):
 
     def redial(self) -> None:
         """Dial the peers of links that are cut, as the host does."""
-        for peer in self.hub.peers():
-            if peer["state"] == "cut":
-                self.network.made += 1
-                found = locators.parse_uri(peer["peer"])
-                assert isinstance(found, locators.Locator)
-                if found.peer in self.network.listeners:
-                    self.device._dial(f"re{self.network.made}", found)
+        waiting = [json.loads(self.store.table[key])[0] for key in self.rows("later.")]
+        for uri in [peer["peer"] for peer in self.hub.peers() if peer["state"] == "cut"] + waiting:
+            self.network.made += 1
+            found = locators.parse_uri(uri)
+            assert isinstance(found, locators.Locator)
+            if found.peer in self.network.listeners:
+                self.device._dial(f"re{self.network.made}", found)
 
     def kill(self) -> None:
         """The host is killed, and another opens the world: what was not sent yet is lost with it."""

@@ -119,7 +119,7 @@ class Descriptors:
 
     def new_resolver(self, conn: str, kind: str, cell: str) -> int:
         """A position at which the peer tells the outcome of a promise."""
-        self._core.sessions.wait(conn, 1)
+        self._core.sessions.change(conn, "waits", 1)
         return self._new_export(conn, [kind, cell, 1])
 
     def _new_export(self, conn: str, row: list[Any]) -> int:
@@ -296,7 +296,7 @@ class Descriptors:
             self._core.batch.drop(f"y.{conn}.{row[1]}")
             self._core.names.unuse(row[1])
         elif row[0] in ("result", "loop"):
-            self._core.sessions.wait(conn, -1)
+            self._core.sessions.change(conn, "waits", -1)
 
     def drop_answer(self, conn: str, position: int) -> None:
         """The peer no longer keeps an answer."""

@@ -182,11 +182,30 @@ class Handoff:
             raise Refused("the certificate is not signed by the gifter")
         if not core.wire.verify(receiver, syrup.write(received), received_signature):
             raise Refused("the withdrawal is not signed by the receiver")
-        if core.batch.get(f"h.{conn}.{count}") is not None:
-            raise Refused("the count of the withdrawal has been used")
-        core.sessions.within(conn, "handoffs", 1)
-        core.batch.put(f"h.{conn}.{count}", 1)
+        self._use_count(conn, count)
         return gifter, gift
+
+    def _use_count(self, conn: str, count: int) -> None:
+        """Use the count of a withdrawal; raises `Refused` for one that was used.
+
+        On a link, which may last for years, counts only grow, so the last one is all that is kept. A world
+        that goes back to before it has lost the frame that brought it too, so that it comes once more or the
+        link ends.
+        """
+        core = self._core
+        last = core.links.row(conn) is not None
+        key = f"h.{conn}.{'last' if last else count}"
+        used = core.batch.get(key)
+        if used is not None and (not last or count <= used):
+            raise Refused("the count of the withdrawal has been used")
+        if not last:
+            core.sessions.within(conn, "handoffs", 1)
+        core.batch.put(key, count if last else 1)
+
+    def introduced(self, conn: str) -> None:
+        """An introduction by a session came to its end; on a link, those alone count that have not."""
+        if self._core.links.row(conn) is not None:
+            self._core.sessions.change(conn, "introduced", -1)
 
     # Bounds.
 

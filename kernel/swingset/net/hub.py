@@ -159,8 +159,8 @@ class Hub:
             designators: those of this world's keys, the one that counts now first.
             why: why the connections are gone.
         """
-        batch = self._core().batch
-        for connection in sorted({*batch.below("carrier."), *batch.below("r."), *self.connections()}):
+        self._input(lambda core: core.reaching.again())
+        for connection in [*self._core().batch.below("carrier."), *self.connections()]:
             if self._core().links.row(connection) is None:
                 self.closed(connection, why)
         for link in self._core().batch.below("link."):
@@ -183,6 +183,10 @@ class Hub:
         if self._core().links.row(link) is None:
             raise Refused(f"there is no link {link}")
         self._input(lambda core: core.links.part(link, code, why))
+
+    def abandon(self, peer: str, why: str) -> None:
+        """Wait no longer for a peer that could not be reached."""
+        self._input(lambda core: core.reaching.abandon(peer, why))
 
     def failed(self, connection: str, why: str) -> None:
         """The vat could not take something that came over a connection: its session, or its link, ends."""

@@ -11,24 +11,27 @@ other has thrown away. Else one of them has gone back in time, or its file was p
 *diverged*: the link ends on both sides, nothing of it is sent again, and the next connection makes another.
 A world that went back without anything being exchanged since fits, and goes on.
 
-If both dial at once, the connection of the one with the greater designator stays; if the other dials again
-all the same, it has not seen that one, and its own stays. A connection that is
-attached gives way to a later one that got so far, because it may be dead on the other side.
+If both dial at once, the connection of the one with the greater designator stays. It does not close the other
+one, but holds it: who dialled that closes it when it hears of this, which may have been sent earlier and come
+later. If this one fails, the held one is answered after all, or a later one if the other side dials again.
+A connection that is attached gives way to a later one that got so far, because it may be dead on the other
+side.
 
 Rows: `carrier.C` is a connection of a proved world, in the state `new` (nothing was heard), `asked` (we
 dialled, and have said what we have), `replied` (the other dialled, and was answered), `refused` (it was, and
-must end its link) or `attached`; `asked.PEER` is the connection on which we have asked a peer.
+must end its link), `held` or `attached`; `asked.PEER` is the connection on which we have asked a peer, and
+`held.PEER` the one that is held.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import locators, syrup
 from .links import ACK, CODES, FRAME, MOST_OWED, PART
 from .operations import serve
-from .outside import Cut, Opening
+from .outside import Opening
 from .sessions import ABORT, OverLimit
 from .values import Malformed, Record, Refused, Symbol, kind_of
 
@@ -122,8 +125,12 @@ class Hello:
         """A connection is gone, or is given up with a reason: its link, if it carried one, stays."""
         row, link = self.row(conn), self.link_of(conn)
         self._drop(conn)
-        if row is not None and row["state"] == "asked" and self._dialled_again(conn, row):
-            return
+        held = None if row is None or row["state"] != "asked" else self._held(row)
+        if held is not None:
+            kept = self.row(held) or {}
+            self._core.batch.drop(f"held.{_peer(kept['peer']).peer}")
+            self._core.reaching.move(conn, held)
+            self._reply(held, kept, Heard(*kept["said"]))
         if link is not None:
             self._core.links.detach(link, why)
         elif row is not None:
@@ -131,28 +138,16 @@ class Hello:
             self._core.after(self._core.local.tell, {**said, "why": why, "code": "disconnected"})
         self._core.reaching.failed(conn, why)
 
-    def _dialled_again(self, conn: str, row: dict[str, Any]) -> bool:
-        """Dial once more for what waits for a first connection that was closed before it was answered.
-
-        If both have dialled, the other side closes this connection, and its own may come after that. Nothing
-        was sent but what this side has, which is none.
-        """
-        if row.get("again_dialled") or not self._core.reaching.waits_for(conn):
-            return False
-        try:
-            other = self._core.wire.connect(row["peer"])
-        except Cut:
-            return False
-        self._change(other, state="dialled", again_dialled=True, peer=row["peer"], here=row["here"])
-        self._core.reaching.move(conn, other)
-        return True
+    def _held(self, row: dict[str, Any]) -> str | None:
+        found: str | None = self._core.batch.get(f"held.{_peer(row['peer']).peer}")
+        return found
 
     def _drop(self, conn: str) -> None:
         row, batch = self.row(conn), self._core.batch
         if row is not None:
-            peer = _peer(row["peer"]).peer
-            if batch.get(f"asked.{peer}") == conn:
-                batch.drop(f"asked.{peer}")
+            for index in ("asked", "held"):
+                if batch.get(f"{index}.{_peer(row['peer']).peer}") == conn:
+                    batch.drop(f"{index}.{_peer(row['peer']).peer}")
             batch.drop(f"carrier.{conn}")
 
     # Messages.
@@ -226,6 +221,9 @@ class Hello:
             self._core.reaching.move(asked, conn)
             self.leave(asked, "there is a connection with this world already")
         links.change(link, life=self._core.wire.life(), theirs=life, peer=row["peer"], here=row["here"])
+        held = self._held(row)
+        if held is not None and held != conn:
+            self.leave(held, "there is a connection with this world already")
         self._change(conn, state="attached", link=link)
         links.attach(link, conn, taken)
         if not new:
@@ -248,11 +246,13 @@ class Hello:
         core, peer = self._core, _peer(row["peer"])
         asked = core.batch.get(f"asked.{peer.peer}")
         if asked is not None:
-            mine = self.row(asked) or {}
-            if _peer(row["here"]).designator > peer.designator and not mine.get("crossed"):
-                self._change(asked, crossed=True)
-                self.leave(conn, "both have dialled: the other connection stays")
+            held = self._held(row)
+            if _peer(row["here"]).designator > peer.designator and held is None:
+                core.batch.put(f"held.{peer.peer}", conn)
+                self._change(conn, state="held", said=[*astuple(said)])
                 return
+            if held is not None:
+                self.leave(held, "another connection takes its place")
             core.reaching.move(asked, conn)
             self.leave(asked, "both have dialled: the other connection stays")
         if said.identifier is None:
@@ -278,7 +278,7 @@ class Hello:
         if link is not None and (links.row(link) or {})["id"] != row["id"]:
             self.leave_with(conn, "the link has changed meanwhile")
         elif link is not None:
-            trouble = said.refused or self._trouble(link, said)
+            trouble = self._refused(link, said) or self._trouble(link, said)
             if trouble is None:
                 self._attach(conn, link, said.received, said.life)
                 links.acknowledge(link, 0)
@@ -311,11 +311,25 @@ class Hello:
             return None
         if said.identifier != row["id"] and said.identifier is not None:
             return "diverged", _NO_LINK
-        if said.life != row["theirs"]:
-            return "diverged", "the other world has gone back in time, to before what was exchanged"
+        return "diverged", self._blame(link, said.life)
+
+    def _refused(self, link: str, said: Heard) -> tuple[str, str] | None:
+        """Why the other side refuses a link, if it does, in words of this side."""
+        if said.refused is None:
+            return None
+        code, why = said.refused
+        if code == "diverged":
+            return code, _NO_LINK if said.identifier is None else self._blame(link, said.life)
+        return code, f"the other side says: {why}"[:_LONGEST]
+
+    def _blame(self, link: str, life: str) -> str:
+        """Which side has gone back in time, as far as its life tells."""
+        row = self._core.links.row(link) or {}
+        if life != row["theirs"]:
+            return "the other world has gone back in time, to before what was exchanged"
         if self._core.wire.life() != row["life"]:
-            return "diverged", "this world has gone back in time, to before what was exchanged"
-        return "diverged", "the two worlds remember different histories, as after a file was put back"
+            return "this world has gone back in time, to before what was exchanged"
+        return "the two worlds remember different histories, as after a file was put back"
 
     def _part(self, conn: str, identifier: str, code: str, why: str) -> None:
         self._core.links.say(conn, Record(PART, (bytes.fromhex(identifier), code, why[:_LONGEST])))
@@ -332,7 +346,10 @@ class Hello:
         if not attached:
             self._change(conn, state="new")
         if link is not None and (links.row(link) or {})["id"] == identifier.hex():
-            links.end(link, code if code in CODES else "ended", f"the other side says: {why}"[:_LONGEST])
+            said = f"the other side says: {why}"[:_LONGEST]
+            if code == "diverged":
+                said = self._blame(link, str(row.get("theirs") or (links.row(link) or {})["theirs"]))
+            links.end(link, code if code in CODES else "ended", said)
         elif attached:
             raise Malformed("another link than that of the connection was ended")
 

@@ -273,6 +273,7 @@ class Links:
             core.hello.leave(row["conn"], why)
         for number in range(row["acked"] + 1, row["sent"] + 1):
             core.batch.drop(_frame(link, number))
+        core.reaching.ended(link, why)
         core.batch.drop(f"link.{link}")
         core.batch.drop(f"with.{peer}")
         self._forget_end(peer)

@@ -4,8 +4,13 @@ A sturdyref is followed by asking its peer for the swissnum. What arrives is a l
 session, and the first message after a disconnect dials and asks again. A gift of a third party is withdrawn
 in the same way.
 
-Rows: `r.C` is the peer of a connection and what waits for it: `["fetch", handle, length, cell]` or `["gift",
-envelope, connection of the gifter, cell]`.
+A world that is killed while it dials dials again: nothing was sent. What a link has brought is not given up
+because a third world cannot be reached just now: such gifts wait until that world is there, or its lease or
+the link is over.
+
+Rows: `r.C` is the URI of a peer that a connection is to reach, and what waits for it: `["fetch", handle,
+length, cell]` or `["gift", envelope, connection of the gifter, cell]`; `later.PEER` the same of gifts whose
+peer could not be reached.
 """
 
 from __future__ import annotations
@@ -89,12 +94,19 @@ class Reaching:
                 core.cells.reject(wanted[3], disconnected(str(problem)))
                 return
             core.batch.put(f"d.{found.peer}", conn)
-            core.batch.put(f"r.{conn}", [found.peer])
+            core.batch.put(f"r.{conn}", [locators.uri(found)])
         core.batch.put(f"r.{conn}", [*core.batch.get(f"r.{conn}"), wanted])
 
-    def waits_for(self, conn: str) -> bool:
-        """Whether anything waits for the session of a connection to begin."""
-        return len(self._core.batch.get(f"r.{conn}") or ()) > 1
+    def again(self) -> None:
+        """All connections are gone: dial again where something waits for one that was not there yet."""
+        core = self._core
+        for conn in core.batch.below("r."):
+            if core.sessions.row(conn) is None:
+                uri = core.batch.get(f"r.{conn}")[0]
+                try:
+                    self.move(conn, core.wire.connect(uri))
+                except Cut as problem:
+                    self.failed(conn, str(problem))
 
     def move(self, conn: str, other: str) -> None:
         """What waits for a connection waits for another, or for a link, that takes its place."""
@@ -103,19 +115,20 @@ class Reaching:
         if waiting is not None and other != conn:
             batch.drop(f"r.{conn}")
             batch.put(f"r.{other}", [*(batch.get(f"r.{other}") or waiting[:1]), *waiting[1:]])
-            batch.put(f"d.{waiting[0]}", other)
+            batch.put(f"d.{_peer(waiting[0])}", other)
 
     def arrived(self, conn: str, peer: str) -> None:
         """A session with a peer has begun: do what waited for it."""
         batch = self._core.batch
-        dialled = batch.get(f"d.{peer}")
-        if dialled is None or batch.get(f"l.{peer}") != conn:
+        if batch.get(f"l.{peer}") != conn:
             return
+        dialled = batch.get(f"d.{peer}")
+        for key in (f"later.{peer}", f"r.{dialled}"):
+            waiting = batch.get(key) or [""]
+            batch.drop(key)
+            for wanted in waiting[1:]:
+                self._do(conn, wanted)
         batch.drop(f"d.{peer}")
-        waiting = batch.get(f"r.{dialled}") or [peer]
-        batch.drop(f"r.{dialled}")
-        for wanted in waiting[1:]:
-            self._do(conn, wanted)
 
     def failed(self, conn: str, why: str) -> None:
         """A connection has ended before its session began: reject what waited for it."""
@@ -124,12 +137,41 @@ class Reaching:
         if waiting is None:
             return
         batch.drop(f"r.{conn}")
-        if batch.get(f"d.{waiting[0]}") == conn:
-            batch.drop(f"d.{waiting[0]}")
+        peer = _peer(waiting[0])
+        if batch.get(f"d.{peer}") == conn:
+            batch.drop(f"d.{peer}")
+        for wanted in waiting[1:]:
+            if wanted[0] == "gift" and self._core.links.row(wanted[2]) is not None:
+                batch.put(f"later.{peer}", [*(batch.get(f"later.{peer}") or waiting[:1]), wanted])
+            else:
+                self._give_up(wanted, why)
+
+    def abandon(self, peer: str, why: str) -> None:
+        """The lease of a peer is over that was never reached: reject what waits for it."""
+        for wanted in (self._core.batch.get(f"later.{peer}") or [""])[1:]:
+            self._give_up(wanted, why)
+        self._core.batch.drop(f"later.{peer}")
+
+    def ended(self, link: str, why: str) -> None:
+        """A link has ended: what it has brought does not wait for others any more."""
+        batch = self._core.batch
+        for peer in batch.below("later."):
+            uri, *waiting = batch.get(f"later.{peer}")
+            kept = [wanted for wanted in waiting if wanted[2] != link]
+            for wanted in waiting:
+                if wanted[2] == link:
+                    self._give_up(wanted, why)
+            if kept:
+                batch.put(f"later.{peer}", [uri, *kept])
+            else:
+                batch.drop(f"later.{peer}")
+
+    def _give_up(self, wanted: list[Any], why: str) -> None:
         words = f"nothing was sent: the other world could not be reached ({why})"
         text = f"{words}; it has to be open, and to listen"
-        for wanted in waiting[1:]:
-            self._core.cells.reject(wanted[3], Failure(text, "Disconnected", {"code": "unreachable"}))
+        self._core.cells.reject(wanted[3], Failure(text, "Disconnected", {"code": "unreachable"}))
+        if wanted[0] == "gift":
+            self._core.handoff.introduced(wanted[2])
 
     def _do(self, conn: str, wanted: list[Any]) -> None:
         core = self._core
@@ -138,6 +180,7 @@ class Reaching:
             if kind == "fetch":
                 self._ask(conn, [_FETCH, Hidden(first, second)], cell)
             else:
+                core.handoff.introduced(second)
                 args = core.handoff.withdrawal(conn, bytes.fromhex(first), second)
                 self._ask(conn, args, cell)
         except Refused as problem:
@@ -151,3 +194,8 @@ class Reaching:
         back = Record(Symbol("desc:import-object"), (resolver,))
         core.sessions.send(conn, Record(Symbol("op:deliver"), (_BOOTSTRAP, said, position, back)))
         core.cells.pipeline(cell)
+
+
+def _peer(uri: str) -> str:
+    found = locators.parse_uri(uri)
+    return found.locator.peer if isinstance(found, locators.Sturdyref) else found.peer

@@ -88,12 +88,6 @@ class Sessions:
             raise OverLimit(conn, f"a session may have {most} {limit}, and no more")
         self._put(conn, {**row, limit: used})
 
-    def wait(self, conn: str, more: int) -> None:
-        """Count the promises of this side that the peer is to settle."""
-        row = self.row(conn)
-        if row is not None:
-            self._put(conn, {**row, "waits": row["waits"] + more})
-
     def meter(self, conn: str, size: int) -> None:
         """Count a message that came, before it is read; raises `OverLimit`."""
         row, limits = self.row(conn), self._core.limits

@@ -188,6 +188,7 @@ class _Home:
             "closed": hub.closed,
             "lost": self._lost,
             "age": hub.age,
+            "abandon": hub.abandon,
             "acknowledge": hub.acknowledge,
             "failed": hub.failed,
             "part": hub.part,

@@ -267,7 +267,19 @@ class Line:
 
     def links(self) -> list[str]:
         """The names of the links of this world."""
-        store, vat, prefix = self._kernel.store.vatstore, self._kernel.vat(NET).id, "net.link."
+        return self._below("net.link.")
+
+    def later(self) -> dict[str, str]:
+        """The peers that something from a link waits for, each with its location."""
+        store, vat, prefix = self._kernel.store.vatstore, self._kernel.vat(NET).id, "net.later."
+        found = {}
+        for peer in self._below(prefix):
+            with contextlib.suppress(Unreadable, LookupError, TypeError):
+                found[peer] = str(read_json(store.get(vat, prefix + peer) or "")[0])
+        return found
+
+    def _below(self, prefix: str) -> list[str]:
+        store, vat = self._kernel.store.vatstore, self._kernel.vat(NET).id
         found, key = [], store.next_key(vat, prefix)
         while key is not None and key.startswith(prefix):
             found.append(key.removeprefix(prefix))

@@ -1,5 +1,7 @@
 """Looks after the links of a world: it has those dialled that are cut, and ends those whose lease is over.
 
+It does the same for worlds that a link has introduced and that could not be reached yet.
+
 What it goes by are the rows of the vat `net`, so it knows after a restart what it knew before. It looks again
 when something has happened on the wire, and after each attempt to dial. Time is the host's: the vat learns
 that a lease is over by an input, as it learns everything.
@@ -57,6 +59,12 @@ class Tending:
                 self._line.tell("part", [link, "expired", f"its lease is over: {words}"])
             elif self._is_used(link, row):
                 cut[link] = Cut(str(row["peer"]), (row.get("received", 0), row.get("acked", 0)))
+        for peer, uri in self._line.later().items():
+            peers.add(peer)
+            if secrets.lease_ends(peer, now) <= now:
+                self._line.tell("abandon", [peer, "its lease is over"])
+            else:
+                cut[f"later {peer}"] = Cut(uri, (0, 0))
         secrets.forget_heard(peers)
         wires.redial(cut)
 

@@ -1,0 +1,226 @@
+"""What a proved world may say that is not so: its connection or its link ends, with a reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from swingset.net import syrup
+from swingset.net.limits import Limits
+from swingset.net.links import CODES
+from swingset.net.locators import Locator
+from swingset.net.values import Record, Symbol
+from tests.net.auditing import audit
+from tests.net.bench import Cable, Network, Peer, cables
+from tests.net.linked import Linked, run
+
+ID, LIFE, NOTHING = b"i" * 32, b"l" * 16, bytes(32)
+START = Record(Symbol("op:start-session"), ())
+
+
+class Liar(Peer):
+    """A proved world whose link a test speaks byte by byte."""
+
+    def accept(self, cable: Cable, who: Locator | None = None) -> None:
+        super().accept(cable)
+
+    def dial(self, world: Linked) -> str:
+        mine, other = cables(self.network)
+        self.accept(mine)
+        self.why = None
+        return world.device.accept(other, self.here)
+
+    def hello(self, *fields: Any) -> None:
+        """Say what link there is; what is not given is that of a new one."""
+        new = (1, ID, LIFE, 0, NOTHING, 0, False)
+        self.send("op:link", *fields, *new[len(fields) :])
+
+    def took(self, label: str) -> list[tuple[Any, ...]]:
+        run(self.network, redial=False)
+        return self.take(label)
+
+
+@pytest.fixture
+def world() -> Linked:
+    return Linked(Network(), "here", Limits())
+
+
+@pytest.fixture
+def liar(world: Linked) -> Liar:
+    """It has dialled, and nothing was said."""
+    liar = Liar(world.network, "liar")
+    liar.dial(world)
+    return liar
+
+
+@pytest.fixture
+def linked(world: Linked, liar: Liar) -> Liar:
+    """A new link was agreed on, and the liar has to begin its session."""
+    liar.hello()
+    assert liar.took("op:link")[0][:2] == (1, ID)
+    liar.send("op:ack", 0)
+    run(world.network, redial=False)
+    assert world.link()["state"] == "hello"
+    return liar
+
+
+def deliver(target: int = 0) -> Record:
+    return Record(Symbol("op:deliver"), (Record(Symbol("desc:export"), (target,)), [], False, False))
+
+
+@pytest.mark.parametrize(
+    ("label", "fields", "why"),
+    [
+        ("op:frame", (1, NOTHING, 0, START), "op:link comes first"),
+        ("op:ack", (0,), "op:link comes first"),
+        ("op:link-end", (ID, "diverged", "no"), "op:link comes first"),
+        ("op:start-session", (), "each message is in a frame"),
+        ("op:deliver", (), "each message is in a frame"),
+        ("op:link", (2, ID, LIFE, 0, NOTHING, 0, False), "version 1 of links only"),
+        ("op:link", (True, ID, LIFE, 0, NOTHING, 0, False), "version 1 of links only"),
+        ("op:link", (1, b"short", LIFE, 0, NOTHING, 0, False), "named by 32 bytes"),
+        ("op:link", (1, False, LIFE, 0, NOTHING, 0, False), "who dials names a link"),
+        ("op:link", (1, ID, b"", 0, NOTHING, 0, False), "has a life"),
+        ("op:link", (1, ID, "life", 0, NOTHING, 0, False), "has a life"),
+        ("op:link", (1, ID, LIFE, -1, NOTHING, 0, False), "not negative"),
+        ("op:link", (1, ID, LIFE, True, NOTHING, 0, False), "not negative"),
+        ("op:link", (1, ID, LIFE, 2**60, NOTHING, 0, False), "not negative"),
+        ("op:link", (1, ID, LIFE, 0, b"h", 0, False), "a hash"),
+        ("op:link", (1, ID, LIFE, 0, NOTHING, "0", False), "not negative"),
+        ("op:link", (1, ID, LIFE, 0, NOTHING, 0, ["diverged"]), "a code and a reason"),
+        ("op:link", (1, ID, LIFE), "each message is in a frame"),
+    ],
+)
+def test_what_is_no_hello_ends_its_connection(
+    world: Linked, liar: Liar, label: str, fields: tuple[Any, ...], why: str
+) -> None:
+    """The reason is told, and nothing of it is left."""
+    liar.send(label, *fields)
+    run(world.network, redial=False)
+    assert liar.why is not None
+    assert why in liar.why
+    assert why in world.events[-1]["why"]
+    assert world.rows("carrier.") == world.rows("link.") == world.hub.peers() == []
+
+
+@pytest.mark.parametrize(
+    "said", [b"nonsense", b"<7'op:link", syrup.write([1]), syrup.write(Record(b"x", ()))]
+)
+def test_what_is_no_message_ends_its_connection(world: Linked, liar: Liar, said: bytes) -> None:
+    """Whatever its bytes are."""
+    liar.raw(said)
+    run(world.network, redial=False)
+    assert liar.why is not None
+    assert world.rows("carrier.") == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (1, ID, LIFE, 5),
+        (1, ID, LIFE, 0, NOTHING, 3),
+        (1, ID, LIFE, 2**52, b"x" * 32, 2**52),
+    ],
+)
+def test_a_link_that_this_side_knows_nothing_of_is_refused(
+    world: Linked, liar: Liar, fields: tuple[Any, ...]
+) -> None:
+    """Who says that much was exchanged is told that it has diverged, and cannot go on as if nothing were."""
+    liar.hello(*fields)
+    ((*_, refused),) = liar.took("op:link")
+    assert refused[0] == "diverged"
+    liar.send("op:ack", 0)
+    run(world.network, redial=False)
+    assert world.hub.peers() == []
+    assert liar.why is not None
+
+
+@pytest.mark.parametrize(
+    ("number", "tail", "taken", "why"),
+    [
+        (2, NOTHING, 0, "frame 1 is missing: 2 came"),
+        (0, NOTHING, 0, "op:frame has a number"),
+        (-1, NOTHING, 0, "op:frame has a number"),
+        ("1", NOTHING, 0, "op:frame has a number"),
+        (True, NOTHING, 0, "op:frame has a number"),
+        (1, b"short", 0, "op:frame has a number"),
+        (1, NOTHING, 7, "never sent was acknowledged"),
+        (1, NOTHING, -1, "never sent was acknowledged"),
+        (1, NOTHING, "0", "never sent was acknowledged"),
+    ],
+)
+def test_a_frame_that_cannot_be_is_not_taken(
+    world: Linked, linked: Liar, number: Any, tail: Any, taken: Any, why: str
+) -> None:
+    """The connection ends with a reason, and the link stays."""
+    linked.send("op:frame", number, tail, taken, START)
+    run(world.network, redial=False)
+    assert why in str(linked.why)
+    assert world.link()["state"] == "cut"
+    audit(world)
+
+
+def test_an_acknowledgement_from_the_future_ends_its_connection(world: Linked, linked: Liar) -> None:
+    """What was never sent cannot have been taken."""
+    linked.send("op:ack", 1)
+    run(world.network, redial=False)
+    assert "never sent was acknowledged" in str(linked.why)
+    assert world.link()["state"] == "cut"
+
+
+def test_a_hello_in_the_middle_ends_its_connection(world: Linked, linked: Liar) -> None:
+    """Each connection has one."""
+    linked.hello()
+    run(world.network, redial=False)
+    assert "op:link came twice" in str(linked.why)
+
+
+def test_a_hello_alone_changes_nothing(world: Linked, linked: Liar) -> None:
+    """Only the third message does: a link is neither ended nor taken over by what may be old or repeated."""
+    before = world.link()
+    other = Liar(world.network, "liar")
+    for fields in ((1, ID), (1, b"o" * 32), (1, ID, LIFE, 9, b"x" * 32, 0), (1, ID, b"another life")):
+        other.dial(world)
+        other.hello(*fields)
+        assert len(other.took("op:link")) == 1
+        assert world.link() == before
+        assert linked.why is None
+    assert not [each for each in world.events if each.get("code") in CODES]
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ((ID, "diverged", "no"), "diverged"),
+        ((ID, "expired", "no"), "expired"),
+        ((ID, "a joke", "no"), "ended"),
+    ],
+)
+def test_a_link_that_its_peer_ends_has_ended(
+    world: Linked, linked: Liar, fields: tuple[Any, ...], code: str
+) -> None:
+    """With one of the codes that there are, and its words marked as the peer's."""
+    linked.send("op:link-end", *fields)
+    run(world.network, redial=False)
+    assert world.hub.peers() == []
+    assert [each["code"] for each in world.events if each["event"] != "cut"][-1] == code
+
+
+@pytest.mark.parametrize("fields", [(b"o" * 32, "diverged", "no"), (ID, 5, "no"), (ID, "diverged", 5)])
+def test_a_link_is_not_ended_by_what_does_not_name_it(
+    world: Linked, linked: Liar, fields: tuple[Any, ...]
+) -> None:
+    """The connection ends, and the link stays."""
+    linked.send("op:link-end", *fields)
+    run(world.network, redial=False)
+    assert world.link()["state"] == "cut"
+
+
+def test_what_breaks_the_rules_within_a_frame_ends_the_link(world: Linked, linked: Liar) -> None:
+    """It would break them again each time the frame came, so the session ends, with the reason."""
+    linked.send("op:frame", 1, NOTHING, 0, deliver())
+    ((_, code, why),) = linked.took("op:link-end")
+    assert (code, why) == ("ended", "the session has not begun: op:start-session comes first")
+    assert world.hub.peers() == []
+    audit(world)
