@@ -256,7 +256,7 @@ class Explorer(LiveWidget):
         return shown
 
     def _watched(self) -> dict[str, Any]:
-        """What vats said, or what they cost, in the part of the past that the timeline shows."""
+        """What vats said or cost in the part of the past that the timeline shows, or who can still pay."""
         controller = self.notebook.require().controller
         since, until = max(0, (self._span[0] or 1) - 1), self._span[1]
         if self._watching == "console":
@@ -265,6 +265,10 @@ class Explorer(LiveWidget):
         if self._watching == "costs":
             cost = costs_over_time(controller, columns=1, most=MOST_WATCHED, since=since, until=until)
             return {"view": "costs", "headline": cost.headline(), "rows": plain(cost.methods)}
+        if self._watching == "market":
+            market = controller.market
+            words = market.pictures()[2].words if market.is_open else "no market is open"
+            return {"view": "market", "headline": words, "rows": plain(market.funds()[:MOST_WATCHED])}
         return {"view": "", "headline": "", "rows": []}
 
     # Looking

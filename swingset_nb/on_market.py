@@ -29,7 +29,7 @@ def show_market(notebook: Notebook, given: argparse.Namespace) -> Shown:
             return Message(
                 "this world has no market: messages run in the order in which they were sent", (), hints
             )
-        return _meters(world, len(meters), [f"no market, {hints[0]}"])
+        return _funds(world, len(meters), "meter", [f"no market, {hints[0]}"])
     most = extent_of(given).most()
     bids, orders = market.bids(), market.orders()
     waits = orders.waits()
@@ -46,32 +46,31 @@ def show_market(notebook: Notebook, given: argparse.Namespace) -> Shown:
     if len(bids) > most:
         notes.append(f"and {len(bids) - most:,} more: `--rows {4 * most}` or `--all` shows them")
     totals = market.totals()
-    accounts = [[account.name, account.balance, account.held] for account in market.accounts()]
     paid = f"issued {totals.issued:,}, paid so far {totals.sink:,}, tick {totals.tick:,}"
     parts: list[Shown] = [
-        Drawn(market.picture()),
+        *map(Drawn, market.pictures()),
         Table("waiting messages", columns, rows, "nothing waits", notes if rows else ()),
-        Table("accounts", ["account", "can spend", "held"], accounts, "there is none", [paid]),
+        _funds(world, most, "account", [paid]),
     ]
     if rents := [[row.vat, row.account, row.bytes, row.owed] for row in market.rents()]:
         parts.append(Table("rent", ["vat", "account", "bytes", "owed"], rents))
     if meters := world.controller.meters.all():
-        parts.append(_meters(world, len(meters), ()))
+        parts.append(_funds(world, len(meters), "meter", ()))
     return Stack(parts)
 
 
-def _meters(world: OpenWorld, most: int, notes: list[str] | tuple[()]) -> Table:
-    """The meters, each below its superior."""
-    rows = world.controller.meters.all()
-    below: dict[str | None, list[int]] = {}
-    for place, row in enumerate(rows):
-        below.setdefault(row.superior, []).append(place)
+def _funds(world: OpenWorld, most: int, kind: str, notes: list[str] | tuple[()]) -> Table:
+    """The accounts, or the meters each below its superior, with how long each lasts."""
+    rows = [row for row in world.controller.market.funds() if row.kind == kind]
+    depth: dict[str | None, int] = {None: -1}
     shown: list[list[object]] = []
-    waiting = [(place, 0) for place in reversed(below.get(None, []))]
-    while waiting and len(shown) < most:
-        place, depth = waiting.pop()
-        row = rows[place]
-        left = "unlimited" if row.remaining is None else row.remaining
-        shown.append(["└ " * depth + row.id, left, row.threshold, ", ".join(row.vats) or "-"])
-        waiting += [(each, depth + 1) for each in reversed(below.get(row.id, []))]
-    return Table("meters", ["meter", "computrons", "threshold", "pays for"], shown, "there is none", notes)
+    for row in rows:
+        depth[row.name] = depth[row.above] + 1
+        left = "without limit" if row.left is None else row.left
+        lasts = "-" if row.lasts is None else f"{row.lasts:,} cranks"
+        held = [row.held] if kind == "account" else []
+        name = "└ " * depth[row.name] + row.name
+        shown.append([name, left, *held, row.rate, lasts, ", ".join(row.pays_for) or "-"])
+    holds = ["can spend", "held"] if kind == "account" else ["computrons"]
+    columns = [kind, *holds, "per 1,000 cranks", "lasts", "pays for"]
+    return Table(f"{kind}s", columns, shown[:most], "there is none", notes)

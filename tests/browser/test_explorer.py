@@ -366,6 +366,21 @@ def test_what_vats_said_and_cost_is_below(bare: Bare, shell: Any, pictures: Path
     expect(panel.locator(".sw-story")).to_be_visible()
 
 
+def test_who_can_still_pay_is_below(bare: Bare, shell: Any) -> None:
+    """Meters are listed as a tree with what is left of them, and the list follows cells."""
+    from playwright.sync_api import expect
+
+    panel = bare.show()
+    panel.get_by_text("Market", exact=True).click()
+    expect(panel.locator(".sw-watch .sw-note")).to_have_text("no market is open")
+    shell.run_cell("import swingset_nb; meters = swingset_nb.session().controller.meters")
+    shell.run_cell("low = meters.create(50_000, superior=meters.create(10**9))")
+    bare.refresh()
+    row = panel.locator(".sw-watched tbody tr", has_text="└ m")
+    expect(row.locator(".sw-number").first).to_have_text("50,000")
+    panel.get_by_text("Story", exact=True).click()
+
+
 def test_the_past_is_played_slowly(bare: Bare) -> None:
     """Play shows one crank after the other, until it is pressed again; in motion, a message travels."""
     from playwright.sync_api import expect

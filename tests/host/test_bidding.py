@@ -87,6 +87,12 @@ class Client:
         promise, self.bid = E.bid(self.account, 1, 0, 50).offer(self.shop).sell(what)
         return promise
 
+    def only_dear(self):
+        return E.bid(self.account, 0, 1, 10**6).send_only(self.shop).sell("gold")
+
+    def offer_dear(self):
+        return E.bid(self.account, 0, 1, 10**6).offer(self.shop).sell("gold")
+
     def raise_to(self, base):
         D(self.bid).raise_to(base)
 
@@ -220,6 +226,9 @@ def test_what_the_account_cannot_hold_rejects_the_promise(traders: Any) -> None:
     stage, _, client = traders
     with pytest.raises(swingset.RemoteError, match="can spend"):
         stage.ask(client, "buy", "gold", base=10**6, cap=10**6)
+    for method in ("only_dear", "offer_dear"):
+        with pytest.raises(swingset.RemoteError, match="can spend"):
+            stage.ask(client, method)
     with pytest.raises(swingset.RemoteError, match="wants a cap"):
         stage.ask(client, "buy", "gold", base=1)
 

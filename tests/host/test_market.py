@@ -283,6 +283,27 @@ def test_a_bid_without_an_allowance_runs_in_a_confined_vat(make_stage: MakeStage
     assert swingset.replay(stage.controller).ok
 
 
+def test_prices_and_funds_are_read_from_the_records(traded: Stage) -> None:
+    """The past says who won for what, and at which rate accounts and meters are spent."""
+    market, meters = traded.controller.market, traded.controller.meters
+    low = meters.create(10**6, superior=meters.create(10**9))
+    market.open_account("free", None)
+    for _ in range(3):
+        traded.send(client(traded, "ann"), "buy", "apples", 5, 0, 50)
+        traded.session.settle()
+    won = [row for row in market.prices() if row.account == "ann"]
+    assert [(row.method, row.offer, row.paid) for row in won] == [("sell", 5, 5)] * 3
+    assert market.prices(1) == market.prices()[-1:]
+    ann, bob, free, top, below = market.funds()
+    assert (ann.name, ann.left, ann.rate > 0, (ann.lasts or 0) > 100) == ("ann", 985, True, True)
+    assert (bob.rate, bob.lasts, free.left, free.lasts) == (0, None, None, None)
+    assert (below.name, below.above, below.left, top.above) == (low, top.name, 10**6, None)
+    words = [each.words for each in market.pictures()]
+    assert words[0] == "Offers: nothing waits"
+    assert words[1] == "Order: nothing waits"
+    assert words[2].startswith("Prices: ")
+
+
 # Hostile clients: each line is a call of a facet, and the words with which it is refused
 
 REFUSED: dict[str, tuple[str, str, list[Any], str]] = {

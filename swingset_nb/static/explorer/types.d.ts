@@ -199,7 +199,7 @@ export interface Found {
   notes: string[];
 }
 export interface Watched {
-  view: "" | "console" | "costs";
+  view: "" | "console" | "costs" | "market";
   headline: string;
   rows: any[]; // `ConsoleLine` or `MethodCosts`
 }

@@ -1,4 +1,4 @@
-// Below the world: the story of the crank that is shown, or what vats have said, or what they cost.
+// Below the world: the story of the crank that is shown, what vats have said or cost, or who can still pay.
 /** @import { Send, Tick, Watched } from "./types.d.ts" */
 import { h } from "../dom.js";
 import { storyOf } from "./story.js";
@@ -7,6 +7,7 @@ const VIEWS = /** @type {const} */ ([
   ["", "Story"],
   ["console", "Console"],
   ["costs", "Costs"],
+  ["market", "Market"],
 ]);
 
 /** @param {number | null} value */
@@ -60,9 +61,45 @@ const costOf = (rows, send) =>
     ),
   );
 
+/** The names of accounts and meters, each meter indented below its superior. @param {any[]} rows */
+export const indented = (rows) => {
+  /** @type {Map<string, number>} */
+  const depths = new Map();
+  return rows.map(({ name, above }) => {
+    const depth = above === null ? 0 : (depths.get(above) ?? 0) + 1;
+    depths.set(name, depth);
+    return `${"└ ".repeat(depth)}${name}`;
+  });
+};
+
+/** Accounts and meters, and how long they last. @param {any[]} rows */
+const fundsOf = (rows) => {
+  const names = indented(rows);
+  return rows.map((row, at) =>
+    h(
+      "tr",
+      {},
+      h("td", {}, row.kind),
+      h("td", {}, names[at]),
+      h("td", { class: "sw-number" }, row.left === null ? "without limit" : number(row.left)),
+      h("td", { class: "sw-number" }, number(row.held)),
+      h("td", { class: "sw-number" }, number(row.rate)),
+      h("td", { class: "sw-number" }, row.lasts === null ? "-" : `${number(row.lasts)} cranks`),
+      h("td", {}, row.pays_for.join(", ") || "-"),
+    ),
+  );
+};
+
+/** The rows of a view. @param {Exclude<Watched["view"], "">} view @param {any[]} rows @param {Send} send */
+const rowsOf = (view, rows, send) => {
+  if (view === "console") return saidOf(rows, send);
+  return view === "costs" ? costOf(rows, send) : fundsOf(rows);
+};
+
 const HEADS = {
   console: ["level", "vat", "in", "during", "text"],
   costs: ["vat", "method", "deliveries", "computrons", "median", "worst", "share"],
+  market: ["", "name", "left", "held", "per 1,000 cranks", "lasts", "pays for"],
 };
 
 /** @param {Watched} watched @param {Tick | null} tick @param {Send} send */
@@ -86,7 +123,7 @@ export function belowOf(watched, tick, send) {
     watched.headline ? h("span", { class: "sw-note" }, watched.headline) : null,
   );
   if (watched.view === "") return [bar, tick ? storyOf(tick, send) : null];
-  const rows = watched.view === "console" ? saidOf(watched.rows, send) : costOf(watched.rows, send);
+  const rows = rowsOf(watched.view, watched.rows, send);
   const head = HEADS[watched.view].map((name) => h("th", { scope: "col" }, name));
   const table = h(
     "table",

@@ -185,8 +185,8 @@ class Call:
     ) -> Any:
         """Send a message of the coroutine with a bid, or answer it from the log."""
         what = [self._name(target), method, self._shape(args, kwargs), self._name(escalator)]
-        how = bids.SEND if wanted else bids.SEND_ONLY
-        return self._ask(what, lambda: bids.send(escalator, target, method, args, kwargs, how), wanted)
+        # Without a promise a refusal would be raised here, and not when the log is repeated.
+        return self._ask(what, lambda: bids.send(escalator, target, method, args, kwargs, bids.SEND), wanted)
 
     def nested(self, tag: str, args: list[Any], kwargs: dict[str, Any]) -> Promise[Any]:
         """Call another resumable function."""

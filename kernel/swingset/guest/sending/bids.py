@@ -3,7 +3,7 @@
 `E.bid(escalator)(x).method(...)` is like `E(x).method(...)`. The message rides the escalator, a device node
 that an account makes, and the account pays for its turn. The vat asks the escalator to send, so it needs no
 more authority than that node, and the call is in its transcript like any other call of a device. A message
-that the account cannot pay for is not sent, and its promise is rejected.
+that the account cannot pay for is not sent, and its promise is rejected; without a promise, it raises.
 
 Only what goes through the kernel bids. A message to an object of this same vat is called in a later turn and
 costs nothing, and one to a promise of this vat bids once that is settled: the sender cannot tell which, as
@@ -114,7 +114,10 @@ class Bidding:
     @overload
     def send_only(self, target: object) -> BidProxy: ...
     def send_only(self, target: Any) -> Any:
-        """Return a proxy that sends to `target` with the bid, and returns None."""
+        """Return a proxy that sends to `target` with the bid, and returns None.
+
+        What cannot be sent raises an error at once, for no promise can be rejected.
+        """
         return BidProxy(self._escalator, target, SEND_ONLY)
 
     def offer(self, target: object) -> BidProxy:
@@ -244,12 +247,10 @@ def _near(
     return answer if how == SEND else None
 
 
-def _rejected(vat: Vat, refusal: Exception, how: str, cause: Cause) -> Promise[Any] | None:
-    """What a message that was not sent returns; raises the refusal if the bid was to be returned."""
-    if how == OFFER:
+def _rejected(vat: Vat, refusal: Exception, how: str, cause: Cause) -> Promise[Any]:
+    """What a message that was not sent returns; raises the refusal if no promise can be rejected."""
+    if how != SEND:
         raise refusal from None
-    if how == SEND_ONLY:
-        return None
     answer: Promise[Any] = Promise(vat.turns)
     answer._cause = cause
     answer._reject(refusal)

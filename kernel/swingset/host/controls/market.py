@@ -17,7 +17,9 @@ from swingset.host.base.opened import Opened
 from swingset.host.base.requests import Requests, checked_policy
 from swingset.lens.pictures.market_picture import draw_offers
 from swingset.lens.pictures.paper import Picture
+from swingset.lens.pictures.price_picture import MOST_BARS, draw_orders, draw_prices
 from swingset.lens.present.market import BidRow, Orders, bid_rows, orders
+from swingset.lens.watching.funds import FundRow, PriceRow, funds, prices
 from swingset.model.counting import plural
 from swingset.model.states import ResultPolicy
 from swingset.world.errors import WorldError
@@ -375,6 +377,55 @@ class Market:
         with self._opened.lock:
             market = self._market()
             return draw_offers(bid_rows(self._kernel.store, market), market.tick())
+
+    def prices(self, most: int = 100) -> list[PriceRow]:
+        """The newest messages that won an auction, with what they offered and what was paid, oldest first.
+
+        Args:
+            most: how many of them.
+        Example:
+            >>> opened = world.market.open()
+            >>> account = world.market.open_account("ann", 10**9)
+            >>> kref = world.market.send("bank", "open_purse", ["alice"], account="ann", base=5, cap=10)
+            >>> report = world.run()
+            >>> [(row.method, row.account, row.offer) for row in world.market.prices()]
+            [('open_purse', 'ann', 5)]
+        """
+        with self._opened.lock:
+            self._market()
+            return prices(self._kernel.store, max(1, most))
+
+    def funds(self) -> list[FundRow]:
+        """The accounts and the meters, each with how fast it is spent and how long it lasts.
+
+        Meters are there without a market too. Each comes after the one above it.
+
+        Example:
+            >>> top = world.meters.create(10**9)
+            >>> meter = world.meters.create(10**6, superior=top)
+            >>> [(row.kind, row.name, row.above, row.lasts) for row in world.market.funds()]
+            [('meter', 'm1', None, None), ('meter', 'm2', 'm1', None)]
+        """
+        with self._opened.lock:
+            return funds(self._kernel.store)
+
+    def pictures(self) -> tuple[Picture, Picture, Picture]:
+        """Three pictures: the offers from now on, the same queue under three schedulers, and past prices.
+
+        Example:
+            >>> opened = world.market.open()
+            >>> [each.words.partition(":")[0] for each in world.market.pictures()]
+            ['Offers', 'Order', 'Prices']
+        """
+        with self._opened.lock:
+            store, market = self._kernel.store, self._market()
+            bids = bid_rows(store, market)
+            past = prices(store, MOST_BARS)
+            return (
+                draw_offers(bids, market.tick()),
+                draw_orders(bids, orders(store, market)),
+                draw_prices(past),
+            )
 
     def orders(self) -> Orders:
         """The order of the waiting messages under three schedulers, side by side, if nothing else came.
