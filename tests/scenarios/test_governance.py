@@ -266,3 +266,18 @@ def test_a_host_installs_contracts_and_clones_their_vats_for_instances(stage: St
     assert stage.ask(third["public"], "bid", "eve", 7) == 0
     names = [vat.name for vat in stage.controller.vats]
     assert names[-4:] == ["auctions", "auctions-1", "auctions-2", "auctions-4"]
+
+
+def test_a_vat_proposes_through_vat_admin(local: Stage) -> None:
+    """It gets the proposal, with references among its parameters, and the page has it under its number."""
+    town = Town(local)
+    town.session.modules.define("better", BETTER)
+    cap = town.session.devices.modulecap("better")
+    given = ["auction", cap, {"who": town.admin}, "", "from a vat"]
+    proposal = local.ask(town.session.devices.vat_admin(), "propose", *given)
+    (row,) = town.session.proposals
+    assert (row.target, row.note, town.session.proposals.reference(1)) == ("auction", "from a vat", proposal)
+    assert town.session.devices.call(proposal, "get_parameters") == {"who": town.admin}
+    assert not town.session.proposals.rehearse(1).ok
+    said = town.vote(town.ask("ask_code", proposal), "yes", "yes", "yes")
+    assert "a contract takes the parameters" in said["result"]

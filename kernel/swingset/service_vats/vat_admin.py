@@ -214,6 +214,13 @@ class VatAdmin:
         cap: object = D(self._bundles).get_named_bundlecap(name)
         return cap
 
+    def propose(
+        self, target: str, modulecap: object, parameters: Any = None, part: str = "", note: str = ""
+    ) -> object:
+        """A proposal that a vat becomes the graph of a modulecap, which the world keeps; no vat changes."""
+        proposal: object = D(self._bundles).propose(target, modulecap, parameters, part, note)
+        return proposal
+
     def admin_node_of(self, node: object) -> AdminNode:
         """An admin node for a device node of the vat-admin device, which the host made."""
         admin_node = AdminNode()
