@@ -292,6 +292,25 @@ def test_after_all_is_dropped_nothing_is_left() -> None:
     assert len(there.rows("x.")) == 0
 
 
+def test_what_the_kernel_has_retired_is_not_retired_again() -> None:
+    """While a third world holds an object, the kernel drops and forgets it: it knows no such export then."""
+    meeting = Meeting("a", "b", "c")
+    a, b, c = meeting.worlds
+    a.proven = b.proven = False  # so that it is not given away, but passed on
+    a.call(meeting.home(a, b), "keep", Ref(a.object(lambda method: None)))
+    meeting.network.run()
+    held = meeting.kept["b"]
+    b.call(meeting.home(b, c), "keep", held)
+    meeting.network.run()
+    b.hub.dropped([held.name])
+    assert held.name not in b.retired_exports
+    b.hub.retired([held.name])
+    c.hub.dropped([meeting.kept["c"].name])
+    meeting.network.run()
+    assert b.rows(f"o.{held.name}") == []
+    assert held.name not in b.retired_exports
+
+
 def test_a_hub_goes_on_over_the_same_store() -> None:
     """The promises that a hub decides are listed for its next incarnation, and settle there."""
     meeting = Meeting("here", "there")

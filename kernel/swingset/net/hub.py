@@ -266,6 +266,15 @@ class Hub:
 
         self._of_kernel(apply, lambda _core: None)
 
+    def retired(self, names: list[str]) -> None:
+        """The kernel has forgotten these remote objects, which it had dropped before."""
+
+        def apply(core: Core) -> None:
+            for name in names:
+                core.names.retired(name)
+
+        self._of_kernel(apply, lambda _core: None)
+
     # From whoever may share and fetch.
 
     def share(self, digest: str, name: str) -> None:

@@ -104,6 +104,17 @@ class Names:
         self.put(name, {**row, "held": False})
         self.touch(name)
 
+    def retired(self, name: str) -> None:
+        """The kernel has forgotten a remote object: nobody there can recognize it any more.
+
+        It is not to be retired from here too, whenever the last row stops using it: the kernel would end the
+        vat for naming what it does not know.
+        """
+        row = self.row(name) if self.is_remote(name) else None
+        if row is not None:
+            self.put(name, {**row, "held": False, "known": False})
+            self.touch(name)
+
     def flush(self) -> None:
         """Give up the names that have been mentioned in this input, and that nothing uses."""
         gone: list[str] = []

@@ -219,8 +219,10 @@ class _Home:
                     for name, outcome in delivery[1]
                 ]
             )
-        elif kind in ("dropExports", "retireExports"):
+        elif kind == "dropExports":
             hub.dropped([name for name in delivery[1] if name != ROOT])
+        elif kind == "retireExports":
+            hub.retired([name for name in delivery[1] if name != ROOT])
         elif kind == "startVat":
             promises = hub.promises()
             if promises:
