@@ -375,6 +375,21 @@ def test_a_client_s_object_is_passed_on_to_another_world(home: Home, client: Cli
     assert [symbol("fulfill"), 8] in [fields[1] for fields in peer.take("op:deliver")]
 
 
+def test_a_client_calls_an_object_of_another_world_through_this_one(home: Home, client: Client) -> None:
+    """It is exported as this world's own, and pipelined to; where it is, the client does not learn."""
+    far = World(home.world.network, "far")
+    far.share(far.object(lambda method, *args: [method, *args]), b"far".ljust(32))
+    promise = home.world.fetch(far.here, b"far".ljust(32))
+    home.world.network.run()
+    home.other = home.world.outcome(promise).name
+    there = client.call(0, "other")
+    assert client.value(client.call(there, "ping", ["export", -1])) == [["ping", ["import", -1]]]
+    assert client.value(there) == ["export", -1]
+    far.hub.hang_up(far.hub.connections()[0], "gone")
+    home.world.network.run()
+    assert client.value(client.call(-1, "ping")) == [["ping"]]  # it was fetched, so it is reached again
+
+
 # Map functions.
 
 
