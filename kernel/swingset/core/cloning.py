@@ -23,7 +23,7 @@ from swingset.core.copying import copy_messages, copy_rows, messages_for
 from swingset.core.crank_parts import CrankParts
 from swingset.core.delivery import Deliverer
 from swingset.core.incarnations import free_name, rejection_of
-from swingset.core.options import reserved
+from swingset.core.options import option_wants, reserved
 from swingset.core.report import CrankReport
 from swingset.core.warehouse import MemoryNotCopied
 from swingset.model import capdata, reasons
@@ -92,6 +92,12 @@ class Cloning(CrankParts):
             known = self.store.objects.get(kref)
             if known is None or known.owner != vat.id:
                 return f"{about} with {kref}: that is no export of it; list objects that live in this vat"
+        for name, value in event.options.items():
+            if (wanted := option_wants(name, value)) is not None:
+                return f"{about}: its option {name} wants {wanted}"
+        meter = event.options.get("meter")
+        if meter is not None and self.store.meters.get(meter) is None:
+            return f"{about}: there is no meter {meter} any more"
         if event.queued == "refuse" and (waiting := messages_for(self.store, vat.id)):
             first = waiting[0].message.method
             return (

@@ -42,9 +42,10 @@ def copy_rows(store: KernelStore, vat: str, clone: str, wanted: Collection[str])
         if number:
             store.counters.set(f"{clone}.{letter}", number)
     made: dict[str, str] = {}
+    kept = set(store.promises.kept_by(vat))
     for entry in store.clists.of(vat):
         if kref_type(entry.kref) == "p":
-            _copy_promise(store, entry, clone)
+            _copy_promise(store, entry, clone, entry.kref in kept)
         elif "+" in entry.vref:
             known = _copy_export(store, entry, clone, entry.kref in wanted)
             if entry.kref in wanted:
@@ -69,16 +70,15 @@ def copy_messages(store: KernelStore, messages: list[Send], made: Mapping[str, s
             store.enqueue(replace(event, target=target, message=Message(methargs), bid=None))
 
 
-def _copy_promise(store: KernelStore, entry: CListEntry, clone: str) -> None:
+def _copy_promise(store: KernelStore, entry: CListEntry, clone: str, is_kept: bool) -> None:
     promises, kref = store.promises, entry.kref
     known = promises.get(kref)
     if known is None:
         raise promises.missing(kref, f"{entry.vat} knows it")
     waits = entry.vat in promises.subscribers(kref)
     if known.state == UNRESOLVED and known.decider == entry.vat:
-        kept = kref in promises.kept_by(entry.vat)
         kref = store.new_promise(clone)
-        if kept:
+        if is_kept:
             promises.keep(kref)
     store.clists.add(clone, kref, entry.vref)
     store.hold(kref)
