@@ -373,8 +373,8 @@ def test_who_can_still_pay_is_below(bare: Bare, shell: Any) -> None:
     panel = bare.show()
     panel.get_by_text("Market", exact=True).click()
     expect(panel.locator(".sw-watch .sw-note")).to_have_text("no market is open")
-    shell.run_cell("import swingset_nb; meters = swingset_nb.session().controller.meters")
-    shell.run_cell("low = meters.create(50_000, superior=meters.create(10**9))")
+    meters = shell._swingset_nb.notebook.world.controller.meters
+    meters.create(50_000, superior=meters.create(10**9))
     bare.refresh()
     row = panel.locator(".sw-watched tbody tr", has_text="└ m")
     expect(row.locator(".sw-number").first).to_have_text("50,000")
