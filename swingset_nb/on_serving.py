@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
+from swingset.host.sessions.session import Session
 from swingset.model.visible import one_line
 from swingset_nb.commands import command
 from swingset_nb.notebook import Notebook
@@ -17,6 +19,8 @@ from swingset_nb.on_links import given_out, giving
 from swingset_nb.render import Message, Shown
 
 _SUFFIX = ".mjs"
+_METHODS = 8
+"""How many methods are named in the lines to paste."""
 
 
 @command(
@@ -28,10 +32,12 @@ _SUFFIX = ".mjs"
 )
 def serve(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Make an address for a reference."""
-    net = notebook.require().session.net
+    session = notebook.require().session
+    net = session.net
 
     def give(value: Any, **options: Any) -> list[str]:
-        return snippet(net.serve_object(value, **options))
+        address = net.serve_object(value, **options)
+        return snippet(address, _methods(session, value))
 
     path, lines = given_out(notebook, given, "serve", _SUFFIX, give)
     label = shlex.quote(given.label or given.name)
@@ -42,10 +48,18 @@ def serve(notebook: Notebook, given: argparse.Namespace) -> Shown:
     return Message(f"{given.name} is served; whoever has the address has it", said, hints)
 
 
-def snippet(address: str) -> list[str]:
+def _methods(session: Session, value: Any) -> list[str]:
+    try:
+        found = session.references.describe(value).methods
+    except TypeError:  # an object of the session itself
+        return []
+    return [each.name for each in found if each.name.isascii()][:_METHODS]
+
+
+def snippet(address: str, methods: Sequence[str] = ()) -> list[str]:
     """Three lines of JavaScript that call what is at an address, with the npm package `capnweb`."""
     return [
         'import { newWebSocketRpcSession } from "capnweb"; // npm install capnweb',
         f'const served = newWebSocketRpcSession("{address.replace("http", "ws", 1)}");',
-        "console.log(await served.METHOD()); // one of its methods",
+        f"console.log(await served.METHOD()); // {', '.join(methods) or 'one of its methods'}",
     ]

@@ -229,6 +229,7 @@ def test_an_address_is_in_no_output_unless_asked_for(opened: Kernel) -> None:
     lines = path.read_text().splitlines()
     assert len(lines) == 3
     assert 'newWebSocketRpcSession("ws://127.0.0.1:' in lines[1]
+    assert lines[2] == "console.log(await served.METHOD()); // add"
     assert "counter.mjs is there already" in opened.run("%swingset serve counter").traceback
     assert '("ws://127.0.0.1:' in opened.run("%swingset serve counter --show --label shown --once").plain
     address = lines[1].split('"')[1].replace("ws", "http", 1)
