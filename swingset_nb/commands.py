@@ -75,6 +75,7 @@ def registered() -> dict[str, Command]:
         on_exports,
         on_health,
         on_help,
+        on_http,
         on_lessons,
         on_limits,
         on_links,
@@ -155,6 +156,7 @@ GROUPS = {
         *("listen", "share", "serve", "unshare", "shared", "fetch", "peers", "petname"),
         *("introduce", "grant", "accept", "follow", "rotate"),
     ),
+    "the web": ("origin", "site", "sites", "withdraw"),
     "one vat": ("suspend", "resume", "drop", "limits", "clone", "terminate"),
     "the past": (
         *("history", "console", "costs", "cause", "story", "find", "when", "sql", "trace", "debug", "test"),

@@ -27,7 +27,7 @@ _AGENT = "swingset"
 class Broken(Exception):
     """A request has failed, for a fault."""
 
-    def __init__(self, code: str, words: str) -> None:
+    def __init__(self, words: str, *, code: str) -> None:
         super().__init__(words)
         self.fault: Fault = (code, words)
 
@@ -63,14 +63,14 @@ class Fetcher:
                 return await self._fetch(package, row, secret, trace)
         except (TimeoutError, package.TimeoutException):
             words = f"no whole answer came within {row['seconds']:g} seconds"
-            raise _lost("timed-out", words, sent.is_set(), again) from None
+            raise _lost(words, sent.is_set(), again, code="timed-out") from None
         except package.RemoteProtocolError as problem:
             # One class for two things: the connection ended, or what came is no HTTP.
-            code = "disconnected" if "disconnected" in str(problem) else "malformed"
-            raise _lost(code, _said(problem), sent.is_set(), again) from None
+            if "disconnected" in str(problem):
+                raise _lost(_said(problem), sent.is_set(), again, code="disconnected") from None
+            raise _lost(_said(problem), sent.is_set(), again, code="malformed") from None
         except (package.TransportError, package.InvalidURL, OSError, ssl.SSLError) as problem:
-            code = "disconnected" if sent.is_set() else "unreachable"
-            raise _lost(code, _said(problem), sent.is_set(), again) from None
+            raise _lost(_said(problem), sent.is_set(), again, code="disconnected") from None
 
     async def _fetch(
         self, package: Any, row: Mapping[str, Any], secret: Mapping[str, str], trace: Any
@@ -104,7 +104,7 @@ async def _read(response: Any, row: Mapping[str, Any]) -> dict[str, Any]:
     async for part in response.aiter_raw():
         body += part
         if len(body) > row["bytes"]:
-            raise Broken("too-large", f"the answer has more than {row['bytes']:,} bytes")
+            raise Broken(f"the answer has more than {row['bytes']:,} bytes", code="too-large")
     headers: dict[str, str] = {}
     for raw_name, raw_value in response.headers.raw:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -114,16 +114,16 @@ async def _read(response: Any, row: Mapping[str, Any]) -> dict[str, Any]:
         try:
             found = body.decode()
         except UnicodeDecodeError:
-            raise Broken("not-text", "the answer is no text in UTF-8: fetch it as bytes") from None
+            raise Broken("the answer is no text in UTF-8: fetch it as bytes", code="not-text") from None
     return {"status": int(response.status_code), "headers": headers, "body": found}
 
 
-def _lost(code: str, words: str, sent: bool, again: bool) -> Broken:
-    if not sent:
-        return Broken("timed-out" if code == "timed-out" else "unreachable", f"nothing was sent: {words}")
-    if again:
-        return Broken(code, words)
-    return Broken("outcome-unknown", f"it is not known whether it was done: {words}")
+def _lost(words: str, sent: bool, again: bool, *, code: str) -> Broken:
+    if not sent and code != "timed-out":
+        return Broken(f"nothing was sent: {words}", code="unreachable")
+    if again or not sent:
+        return Broken(words if sent else f"nothing was sent: {words}", code=code)
+    return Broken(f"it is not known whether it was done: {words}", code="outcome-unknown")
 
 
 def _said(problem: BaseException) -> str:
