@@ -239,3 +239,11 @@ def request_text(url: str) -> str:
     import httpx
 
     return httpx.get(f"{url}/shop/never", trust_env=False, timeout=20).text
+
+
+def test_a_host_is_told_that_a_request_came(served: Served) -> None:
+    """What comes by HTTP wakes whoever waits for the net, and calls what was given to `notify`."""
+    told: list[int] = []
+    served.world.net.notify(lambda: told.append(1))
+    assert served.get("/shop/x")[0] == 200
+    assert told

@@ -26,7 +26,7 @@ class Inbox:
 
     def __init__(self, beside: Inbox | None = None) -> None:
         self._changed: threading.Condition = threading.Condition() if beside is None else beside._changed
-        self._main = beside or self
+        self._main = self if beside is None else beside
         self._all = [self]
         if beside is not None:
             beside._all.append(self)
