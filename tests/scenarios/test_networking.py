@@ -251,7 +251,7 @@ def test_what_is_no_address_is_refused(bob: Side, source: Any, said: str) -> Non
 @pytest.mark.parametrize(
     ("transport", "options", "said"),
     [
-        ("carrier-pigeon", {}, "no netlayer for 'carrier-pigeon' here; there are in-process"),
+        ("carrier-pigeon", {}, "no netlayer for 'carrier-pigeon' here; there are http, in-process"),
         ("in-process", {"path": "x"}, "has no option 'path'; it has none"),
         ("tcp-testing-only", {"host": "0.0.0.0"}, "127.0.0.1 or ::1"),
         ("tcp-testing-only", {"port": "http"}, "a port is a number"),

@@ -35,6 +35,7 @@ class HttpLink:
 
     location: Locator | None = None
     dialect: str = "swingset"
+    lasting: bool = True
     got: int = 0
     """The number of the last frame that came."""
     first: int = 1
