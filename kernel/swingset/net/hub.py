@@ -17,7 +17,7 @@ from .limits import Limits
 from .operations import receive
 from .outside import Local, Opening, Wire
 from .sessions import OverLimit
-from .store import Store
+from .store import PREFIX, Store
 from .values import Failure, Hidden, Malformed, Refused
 
 _MOST_ABORTED = 1_000
@@ -37,7 +37,7 @@ class Hub:
         self._store = store
         self._wire = wire
         self._local = local
-        self._limits = limits or Limits()
+        self._limits = limits or Limits.read(store.get(f"{PREFIX}limits"))
 
     def _core(self) -> Core:
         return Core(self._store, self._wire, self._local, self._limits)
@@ -276,6 +276,14 @@ class Hub:
         self._of_kernel(apply, lambda _core: None)
 
     # From whoever may share and fetch.
+
+    def limit(self, row: dict[str, int]) -> None:
+        """What peers may use from the next input on: the limits that are not the usual ones."""
+        self._input(lambda core: core.batch.put("limits", row))
+
+    def limits(self) -> Limits:
+        """What peers may use."""
+        return self._limits
 
     def share(self, digest: str, name: str) -> None:
         """Have an object found by the swissnum of which this is the SHA-256, in hexadecimal digits."""

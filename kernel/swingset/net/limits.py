@@ -5,12 +5,25 @@ A peer that passes one is told which, and its session is aborted; nothing else i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass, fields
 
 
 @dataclass(frozen=True)
 class Limits:
     """What peers may use. A limit of references counts those that are alive."""
+
+    silence: int = 90
+    """Seconds without a sign of life of a peer, or in which it takes nothing, until its connection ends."""
+
+    foreign: int = 20_000
+    """Swissnums of other worlds that are kept."""
+
+    peer_bytes: int = 0
+    """Bytes of all messages of a peer in all its sessions, since the limit was set; 0 for no limit."""
+
+    peer_computrons: int = 0
+    """The same of computrons with which its messages were read; 0 for no limit."""
 
     message_bytes: int = 1_000_000
     """Bytes of one message; it is compared before the message is read."""
@@ -62,3 +75,23 @@ class Limits:
 
     held: int = 1_000
     """Messages that wait for one promise, while its peer is dialled."""
+
+    @classmethod
+    def read(cls, text: str | None) -> Limits:
+        """The limits that a world has of its own, of their row; those that it does not name are the usual."""
+        if text is None:
+            return cls()
+        said = json.loads(text)
+        known = {each.name for each in fields(cls)}
+        return cls(**{name: value for name, value in said.items() if name in known and type(value) is int})
+
+    def row(self) -> dict[str, int]:
+        """Those that are not the usual ones, for the row."""
+        usual = asdict(Limits())
+        return {name: value for name, value in asdict(self).items() if value != usual[name]}
+
+
+LEAST, MOST = 1, 10**12
+"""Between what each limit is, but for those for which 0 means none."""
+
+MAY_BE_NONE = frozenset({"peer_bytes", "peer_computrons"})

@@ -196,6 +196,7 @@ class _Home:
             "unshare": hub.unshare,
             "moved": hub.moved,
             "introduce": hub.introduce,
+            "limit": hub.limit,
             "fetch": self._fetch,
             "follow": self._follow,
             "hang_up": hub.hang_up,

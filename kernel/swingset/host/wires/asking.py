@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from swingset.core.errors import KernelError
 from swingset.host.wires.keys import SIZE
 from swingset.model.foreign import shown
 from swingset.model.visible import one_line
 from swingset.net import locators
+from swingset.net.limits import LEAST, MAY_BE_NONE, MOST, Limits
 from swingset.net.locators import Locator, Sturdyref
 from swingset.net.values import Malformed
 
@@ -54,6 +56,23 @@ def check_seconds(what: str, seconds: object, otherwise: str = "") -> float:
         words = f"`{what}` is more than 0 and at most {MOST_SECONDS:g}{otherwise}"
         raise NetError(f"{words}, not {shown(seconds)}")
     return float(seconds)
+
+
+def check_limits(now: Limits, changes: Mapping[str, object]) -> Limits:
+    """The limits of a world with some of them changed; None is the usual one. Raises `NetError`."""
+    usual, found = asdict(Limits()), asdict(now)
+    for name, value in changes.items():
+        if name not in usual:
+            known = ", ".join(sorted(usual))
+            raise NetError(f"there is no limit {one_line(name, 40)!r}: there are {known}")
+        least = 0 if name in MAY_BE_NONE else LEAST
+        if value is None:
+            found[name] = usual[name]
+        elif type(value) is not int or not least <= value <= MOST:
+            raise NetError(f"the limit {name} is a number from {least} to {MOST:,}, not {shown(value)}")
+        else:
+            found[name] = value
+    return Limits(**found)
 
 
 def check_listen(transport: object, options: Mapping[str, object]) -> None:

@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from swingset.host.wires.asking import NetError, check_seconds, check_text, location
+from swingset.host.wires.asking import NetError, check_limits, check_seconds, check_text, location
 from swingset.host.wires.linked import Linked
 from swingset.host.wires.petnames import check_petname
 from swingset.host.wires.tables import looking
 from swingset.model.visible import one_line
 from swingset.net.hub import Hub
+from swingset.net.limits import Limits
 
 _KEY = re.compile(r"[a-z2-7]{52}")
 _SHORTEST = 6
@@ -152,6 +153,30 @@ class Peering(Linked):
     def _hub(self) -> Hub:
         """The tables of the service vat, to look at."""
         return looking(self._opened)
+
+    def limits(self, **changes: int | None) -> Limits:
+        """What other worlds may use of this one; with arguments, change it. Changes are part of the world.
+
+        Args:
+            changes: the limits to change, such as `sessions=20`; None for what is usual.
+        Returns:
+            All limits, as they hold from the next message of a peer on.
+        Raises:
+            NetError: for a limit that there is not, and for a value that is none.
+        Example:
+            >>> world.net.limits(sessions=20).sessions
+            20
+            >>> world.net.limits(sessions=None).sessions
+            200
+        """
+        with self._opened.lock:
+            self._line.check(looking=not changes)
+            found = self._line.limits()
+            if changes:
+                found = check_limits(found, changes)
+                self._tell("limit", [found.row()], "limited what other worlds may use")
+                self._line.use(found)
+            return found
 
     def name(self, peer: Peer | str, petname: str | None) -> None:
         """Give another world a petname, by which this world's user knows it.

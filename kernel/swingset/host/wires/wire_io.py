@@ -79,6 +79,7 @@ class Wires:
     refused: Callable[[str, str], None] = lambda name, why: None  # noqa: ARG005
     stirred: Callable[[], None] = lambda: None
     life: str = ""
+    limits: Limits = field(default_factory=Limits)
     redialling: bool = False
     _redialled: int = 0
     _acknowledging: bool = False
@@ -164,7 +165,7 @@ class Wires:
         strangers = sum(
             not each.outgoing and not each.admitted.is_set() for each in self._connections.values()
         )
-        if len(self._connections) >= Limits().sessions or strangers >= MOST_STRANGERS:
+        if len(self._connections) >= self.limits.sessions or strangers >= MOST_STRANGERS:
             self._leave(link)
             return
         self._accepted += 1
@@ -175,8 +176,8 @@ class Wires:
     # Web clients.
 
     async def _listen_web(self, options: Mapping[str, str]) -> WebListening:
-        most = Limits().message_bytes
-        limits = ServerLimits(body_bytes=most, message_bytes=most, connections=2 * Limits().sessions)
+        most = self.limits.message_bytes
+        limits = ServerLimits(body_bytes=most, message_bytes=most, connections=2 * self.limits.sessions)
         self.web = found = await listen_web(self, limits, options)
         return found
 
@@ -187,11 +188,11 @@ class Wires:
     def visit(self, digest: str, link: Link, batch: bytes | None) -> bool:
         """A web client has come by an address; returns whether there is room."""
         share = self.secrets.serves(digest, time.time())
-        if share is None or len(self._connections) >= Limits().sessions:
+        if share is None or len(self._connections) >= self.limits.sessions:
             return False
         self._accepted += 1
         connection = Connection(f"{self.life}-web{self._accepted}", False, "", link=link, digest=digest)
-        connection.framing = framer("message", Limits().message_bytes)
+        connection.framing = framer("message", self.limits.message_bytes)
         self._connections[connection.name] = connection
         loop = asyncio.get_running_loop()
         if share.expires is not None:
@@ -268,7 +269,7 @@ class Wires:
     async def _redial(self, locator: str) -> None:
         """Dial the peer of a link; returns once the connection is gone, or could not be made."""
         there = locators.parse_uri(locator)
-        if not isinstance(there, Locator) or len(self._connections) >= Limits().sessions:
+        if not isinstance(there, Locator) or len(self._connections) >= self.limits.sessions:
             return
         self._redialled += 1
         connection = self._outgoing(f"{self.life}-re{self._redialled}", there, quiet=True)
@@ -297,7 +298,7 @@ class Wires:
 
     def _begin(self, connection: Connection, transport: str, link: Link) -> None:
         connection.link = link
-        connection.framing = framer(netlayer(transport).framing, Limits().message_bytes)
+        connection.framing = framer(netlayer(transport).framing, self.limits.message_bytes)
         if connection.outgoing:
             self._announce(connection, link)
         loop = asyncio.get_running_loop()

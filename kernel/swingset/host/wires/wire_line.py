@@ -36,6 +36,7 @@ from swingset.host.wires.wire_tending import Tending
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.messages import Send
 from swingset.model.visible import one_line
+from swingset.net.limits import Limits
 from swingset.world.vats import LIVE, SUSPENDED, TERMINATED
 
 AT_ONCE = 200
@@ -76,6 +77,7 @@ class Line:
         self._stale = False
         self._sent = 0
         self._pumping = False
+        self._limits: Limits | None = None
         self._waiting: set[str] = set()  # connections whose sessions have not begun
         self._begun: set[str] = set()
         self._tending = Tending(self)
@@ -144,6 +146,7 @@ class Line:
     def _live(self, wires: Wires) -> None:
         """Begin a life of the wire."""
         self._stale = False
+        self.use(None)
         wires.drop_all()
         self._waiting.clear()
         self._begun.clear()
@@ -348,6 +351,20 @@ class Line:
             if _number(key) > self._sent:
                 self._sent = _number(key)
                 self._send(wires, said)
+
+    def limits(self) -> Limits:
+        """What other worlds may use: as was asked for last, or as the service vat has it."""
+        if self._limits is None:
+            self._limits = looking(self._opened).limits() if self.has_vat() else Limits()
+        return self._limits
+
+    def use(self, limits: Limits | None) -> None:
+        """Hold peers to these limits from now on; None to ask the service vat again."""
+        self._limits = limits
+        found = self.limits()
+        if self._wires is not None:
+            self._wires.limits = found
+            self.secrets().most_foreign = found.foreign
 
     def newest(self, designator: str) -> str:
         """The designator of the key that has succeeded a key in the end, as the service vat knows it."""

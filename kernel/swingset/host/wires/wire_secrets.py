@@ -23,7 +23,7 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -71,6 +71,10 @@ class Secrets:
     life: str = field(default_factory=lambda: secrets.token_hex(_LIFE))
     heard: dict[str, float] = field(default_factory=dict)
     lease: float = LEASE
+    touched: set[str] = field(default_factory=set)
+    """The handles of swissnums that were mentioned since `untouched` was asked for."""
+
+    most_foreign: int = MOST_FOREIGN
     changed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -314,40 +318,72 @@ class Secrets:
 
     def keep(self, secret: bytes) -> str:
         """Keep a swissnum of another world; returns its handle, the same for the same swissnum."""
-        handle = _handle(self._mark(secret, _LEAST))
-        if handle not in self.foreign:
-            with self._lock:
+        return _handle(self._marked(secret))
+
+    def _marked(self, secret: bytes) -> bytes:
+        """The mark of a swissnum, of its length, under which it is kept from now on."""
+        with self._lock:
+            mark = self._mark(secret)
+            handle = _handle(mark)
+            self.touched.add(handle)
+            if handle not in self.foreign:
                 self.foreign[handle] = secret
-            self.changed = True
-        return handle
+                self.changed = True
+            return mark
 
     def hide(self, mark: bytes) -> str:
         """The handle of a swissnum in whose place a mark came; one that came as it is, is kept."""
         handle = _handle(mark)
-        return handle if len(mark) >= _LEAST and handle in self.foreign else self.keep(mark)
+        return handle if handle in self.foreign else self.keep(mark)
 
-    def _mark(self, secret: bytes, size: int) -> bytes:
-        return hashlib.shake_256(b"handle" + self.salt + secret).digest(size)
+    def untouched(self) -> set[str]:
+        """The handles that are kept now; `forget` spares those that are mentioned again after this."""
+        with self._lock:
+            self.touched.clear()
+            return {*self.foreign}
+
+    def forget(self, handles: Iterable[str]) -> int:
+        """Forget swissnums that nothing in the world refers to; returns how many are gone."""
+        with self._lock:
+            gone = [each for each in handles if each not in self.touched and each in self.foreign]
+            for handle in gone:
+                del self.foreign[handle]
+            self.changed = self.changed or bool(gone)
+            return len(gone)
+
+    def _mark(self, secret: bytes) -> bytes:
+        """What stands for a swissnum in a message: bytes of the same length, from which nobody learns it.
+
+        Short ones are few, so a mark may be another's already; then the next one that is free is taken.
+        """
+        size = len(secret)
+        mark = hashlib.shake_256(b"handle" + self.salt + secret).digest(size)
+        if size >= _LEAST:
+            return mark
+        for _ in range(256 ** min(size, 2)):
+            if self.foreign.get(_handle(mark), secret) == secret:
+                return mark
+            mark = ((int.from_bytes(mark) + 1) % 256**size).to_bytes(size)
+        raise Malformed(f"too many swissnums of {size} bytes are kept here")
 
     def scrubbed(self, data: bytes) -> bytes:
         """A message that came in, without the swissnums that it has.
 
-        In a sturdyref, a mark of the same length takes its place, from which nobody learns it; one that is
-        shorter than 16 bytes, and so no secret, stays. Elsewhere, a swissnum of this world is replaced by its
-        SHA-256, which has the same length. What already is the digest of a swissnum is replaced by a hash of
-        its own, so a digest opens nothing. Raises `Malformed` for more sturdyrefs than a message may have.
+        In a sturdyref, a mark of the same length takes its place, from which nobody learns it. Elsewhere, a
+        swissnum of this world is replaced by its SHA-256, which has the same length. What already is the
+        digest of a swissnum is replaced by a hash of its own, so a digest opens nothing. Raises `Malformed`
+        for more sturdyrefs than a message may have.
         """
         out = bytearray(data)
         for count, (begin, end) in enumerate(sturdyrefs(data)):
             if count >= MOST_STURDYREFS:
                 raise Malformed(f"a message has at most {MOST_STURDYREFS} sturdyrefs")
-            if len(self.foreign) >= MOST_FOREIGN:
+            if len(self.foreign) >= self.most_foreign:
                 raise Malformed(
-                    f"{MOST_FOREIGN} references of other worlds are kept here, and no more may be"
+                    f"{self.most_foreign} references of other worlds are kept here, and no more may be"
                 )
-            if end - begin >= _LEAST:
-                self.keep(data[begin:end])
-                out[begin:end] = self._mark(data[begin:end], end - begin)
+            if begin < end:
+                out[begin:end] = self._marked(data[begin:end])
         at = out.find(_HEAD)
         while at >= 0:
             start = at + len(_HEAD)

@@ -85,6 +85,8 @@ class Wire:
                 return "an object is shared no more"
             case "moved":
                 return "a card, which says where another world has moved to"
+            case "limit":
+                return "what other worlds may use is limited"
             case "introduce":
                 return "the card of this world, for its peers"
             case "fetch":
