@@ -154,7 +154,7 @@ GROUPS = {
     ),
     "other worlds": (
         *("listen", "share", "serve", "unshare", "shared", "fetch", "peers", "petname"),
-        *("introduce", "grant", "accept", "follow", "rotate"),
+        *("peer-limits", "introduce", "grant", "accept", "follow", "rotate"),
     ),
     "the web": ("origin", "site", "sites", "withdraw"),
     "one vat": ("suspend", "resume", "drop", "limits", "clone", "terminate"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from swingset.core.errors import KernelError
 from swingset.host.wires.peering import Peer
@@ -31,10 +32,16 @@ def peers(notebook: Notebook, _given: argparse.Namespace) -> Shown:
             peer.imports,
             peer.messages,
             peer.sent,
+            peer.bytes or peer.received,
+            peer.computrons,
+            "" if peer.latency is None else f"{1_000 * peer.latency:.1f} ms",
         )
         for peer in net.peers()
     ]
-    columns = ("peer", "state", "how", "who it is", "exports", "imports", "messages in", "out")
+    columns = (
+        *("peer", "state", "how", "who it is", "exports", "imports", "messages in", "out"),
+        *("bytes in", "computrons", "answers in"),
+    )
     notes = [
         f"{event['event']}: {called(event['peer']) if event['peer'] else ''} {one_line(event['why'], 120)}"
         for event in net.events()[-5:]
@@ -71,3 +78,26 @@ def petname(notebook: Notebook, given: argparse.Namespace) -> Shown:
     if given.remove:
         return Message(f"{one_line(given.peer, 60)} has no name here any more")
     return Message(f"the world is called {one_line(given.name, 60)} here", ("no other world learns that",))
+
+
+@command(
+    "peer-limits",
+    "what other worlds may use of this one; with NAME=NUMBER, change it",
+    argument("changes", metavar="NAME=NUMBER", nargs="*", help="such as sessions=20, or sessions=usual"),
+)
+def peer_limits(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Show the limits of peers, and change them."""
+    net, changes = notebook.require().controller.net, {}
+    for change in given.changes:
+        name, _, text = change.partition("=")
+        if text != "usual" and not (text.isascii() and text.isdigit() and len(text) <= 13):
+            raise SwingSetError(f"{one_line(change, 60)!r} is no NAME=NUMBER", "%swingset peer-limits")
+        changes[name] = None if text == "usual" else int(text)
+    try:
+        found = net.limits(**changes)
+        notebook.flush()
+    except KernelError as problem:
+        raise SwingSetError(str(problem), "%swingset peer-limits") from None
+    changed = found.row()
+    rows = [(name, value, "changed" if name in changed else "") for name, value in asdict(found).items()]
+    return Table("peer-limits", ("limit", "at most", ""), rows, "there are no limits")

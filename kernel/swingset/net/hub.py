@@ -313,7 +313,11 @@ class Hub:
 
     def would_move(self, card: bytes) -> int:
         """How much of a card is news; nothing is changed. Raises `Refused`."""
-        return self._core().moves.follow(card)
+        return self._core().moves.follow(card, keep=False)
+
+    def place(self, uri: str) -> str:
+        """Where the world of a locator is, as far as is known."""
+        return locators.uri(self._core().moves.place(_located(uri)))
 
     def introduce(self, transport: str, card: bytes) -> None:
         """Have peers of a transport know our card."""
@@ -411,9 +415,13 @@ class Hub:
         return found
 
 
-def _designator(uri: str) -> str:
+def _located(uri: str) -> locators.Locator:
     found = locators.parse_uri(uri)
-    return (found.locator if isinstance(found, locators.Sturdyref) else found).designator
+    return found.locator if isinstance(found, locators.Sturdyref) else found
+
+
+def _designator(uri: str) -> str:
+    return _located(uri).designator
 
 
 def _end_of_another(core: Core, link: str, designators: list[str]) -> None:

@@ -20,10 +20,10 @@ class Limits:
     """Swissnums of other worlds that are kept."""
 
     peer_bytes: int = 0
-    """Bytes of all messages of a peer in all its sessions, since the limit was set; 0 for no limit."""
+    """Bytes of all messages of a peer since the world was opened, or limits were set; 0 for no limit."""
 
     peer_computrons: int = 0
-    """The same of computrons with which its messages were read; 0 for no limit."""
+    """The same of computrons with which its messages are read."""
 
     message_bytes: int = 1_000_000
     """Bytes of one message; it is compared before the message is read."""

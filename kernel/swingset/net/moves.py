@@ -62,11 +62,12 @@ class Moves:
 
     # What is said.
 
-    def follow(self, data: bytes, peer: str | None = None) -> int:
+    def follow(self, data: bytes, peer: str | None = None, *, keep: bool = True) -> int:
         """Take in a card; returns how much of it is news.
 
         Args:
             data: its bytes.
+            keep: False to look only.
             peer: the designator of the peer that said it, which may say it of itself only; None for a person.
         Raises:
             Refused: if it is not a card, not signed, or says what it must not; then nothing of it is taken.
@@ -76,7 +77,8 @@ class Moves:
             found = sum(self._take(each) for each in sorted(said, key=_order))
             if peer is not None and any(self.newest(each.designator) != peer for each in said):
                 raise Malformed("a peer says of itself only where it has moved to")
-            self._keep()
+            if keep:
+                self._keep()
         except Malformed as problem:
             raise Refused(str(problem)) from None
         finally:

@@ -64,7 +64,7 @@ def check_limits(now: Limits, changes: Mapping[str, object]) -> Limits:
     for name, value in changes.items():
         if name not in usual:
             known = ", ".join(sorted(usual))
-            raise NetError(f"there is no limit {one_line(name, 40)!r}: there are {known}")
+            raise NetError(f"there is no limit called {one_line(name, 40)}: there are {known}")
         least = 0 if name in MAY_BE_NONE else LEAST
         if value is None:
             found[name] = usual[name]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from swingset.host.wires.asking import NetError, check_limits, check_seconds, check_text, location
@@ -46,6 +46,9 @@ class Peer:
         name: its petname, or an empty text.
         web: of a web client, the digest of the address by which it came; else an empty text.
         expires: when the lease of a link ends that is cut, in seconds since 1970; else None.
+        bytes: the bytes of the messages of this peer over all connections, since the world was opened.
+        computrons: with how many they were read; 0 for a vat that is not metered.
+        latency: how many seconds it last took to answer whether it is there; None if that is not known.
     """
 
     peer: str
@@ -65,6 +68,9 @@ class Peer:
     name: str = ""
     web: str = ""
     expires: float | None = None
+    bytes: int = 0
+    computrons: int = 0
+    latency: float | None = None
 
 
 class Peering(Linked):
@@ -89,10 +95,22 @@ class Peering(Linked):
                 return []
             try:
                 petnames = {designator: name for name, designator in self.names().items()}
-                return [_peer(row, petnames, self._expiry(row)) for row in self._hub().peers()]
+                return [self._peer(row, petnames) for row in self._hub().peers()]
             except (LookupError, TypeError, ValueError, AttributeError):
                 words = "the rows of vat net are not what this library writes: go back to a copy of the file"
                 raise NetError(words) from None
+
+    def _peer(self, row: Mapping[str, Any], petnames: Mapping[str, str]) -> Peer:
+        """One session, of its row."""
+        found, line = _peer(row, petnames, self._expiry(row)), self._line
+        peer = location(found.peer).peer if found.peer and found.proven else found.connection
+        used = None if line.meters is None else line.meters.of(peer)
+        late = {} if line.wires is None else line.wires.latencies()
+        return (
+            found
+            if used is None
+            else replace(found, bytes=used.size, computrons=used.computrons, latency=late.get(peer))
+        )
 
     def _expiry(self, row: Mapping[str, Any]) -> float | None:
         secrets = self._line.known_secrets()
@@ -176,6 +194,8 @@ class Peering(Linked):
                 found = check_limits(found, changes)
                 self._tell("limit", [found.row()], "limited what other worlds may use")
                 self._line.use(found)
+                if self._line.meters is not None:
+                    self._line.meters.reset()
             return found
 
     def name(self, peer: Peer | str, petname: str | None) -> None:
@@ -200,10 +220,10 @@ class Peering(Linked):
             if petname is not None:
                 check_petname(petname, self.names(), designator)
             self._root()
-            for old in [each for each in self._line.petnames().values() if each != designator]:
+            for old in [each for each in self._line.called.names().values() if each != designator]:
                 if self._line.newest(old) == designator:
-                    self._line.call(old, None)
-            self._line.call(designator, petname)
+                    self._line.called.call(old, None)
+            self._line.called.call(designator, petname)
             self._opened.keep("gave another world a petname")
 
     def names(self) -> dict[str, str]:
@@ -214,7 +234,7 @@ class Peering(Linked):
             {}
         """
         with self._opened.lock:
-            kept, found = self._line.petnames(), {}
+            kept, found = self._line.called.names(), {}
             for name, designator in kept.items():
                 newest = self._line.newest(designator)
                 if newest == designator or newest not in kept.values():
@@ -256,7 +276,7 @@ class Peering(Linked):
         secrets = self._line.known_secrets()
         users = [] if secrets is None else [each for share in secrets.shares.values() for each in share.users]
         used = {each.peer.rpartition(".")[0] for each in users if each.peer}
-        used |= {*self._line.petnames().values()}
+        used |= {*self._line.called.names().values()}
         return used | (self._hub().known() if self._line.has_vat() else set())
 
     def events(self) -> list[dict[str, str]]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from swingset.host.wires.wire_pulse import Pulse
 from swingset.net import syrup
 from swingset.net.framing import Framer
 from swingset.net.locators import Locator
@@ -39,6 +41,27 @@ class Connection:
     expiry: asyncio.TimerHandle | None = None
     quiet: bool = False  # the vat has not asked for it, and need not know that it could not be made
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.pulse = Pulse(self.say)
+
+    def say(self, data: bytes | None) -> None:
+        """Have something sent; None closes after it."""
+        self.unsent.append(data)
+        self.size += len(data or b"")
+        self.wake.set()
+
+    async def messages(self, link: Link, framing: Framer) -> AsyncIterator[bytes]:
+        """The messages that come, but for those of the pulse."""
+        while True:
+            self.pulse.begin()
+            data = await link.receive()
+            self.pulse.came()
+            if not data:
+                return
+            for message in framing.feed(data):
+                if not (self.lasting and self.pulse.takes(message)):
+                    yield message
 
     @property
     def lasting(self) -> bool:

@@ -152,6 +152,11 @@ class Wires:
         location = None if connection is None else connection.proved
         return "" if location is None else location.peer
 
+    def latencies(self) -> dict[str, float]:
+        """How many seconds the last answer of each proved peer took to a question whether it is there."""
+        now = [each for each in list(self._connections.values()) if each.proved is not None]
+        return {each.proved.peer: each.pulse.latency for each in now if each.proved and each.pulse.latency}
+
     # On the thread of the sockets.
 
     async def _listen(self, transport: str, options: Mapping[str, str]) -> Listening:
@@ -302,8 +307,13 @@ class Wires:
         if connection.outgoing:
             self._announce(connection, link)
         loop = asyncio.get_running_loop()
-        for work in (self._read(connection), self._write(connection)):
-            connection.tasks.append(loop.create_task(work))
+        works = [self._read(connection), self._write(connection)]
+        works += [self._beat(connection)] if connection.lasting else []
+        connection.tasks += [loop.create_task(work) for work in works]
+
+    async def _beat(self, connection: Connection) -> None:
+        silence = await connection.pulse.beat(lambda: self.limits.silence)
+        self._end(connection, f"the other side has been silent for {silence:g} seconds")
 
     def _announce(self, connection: Connection, link: Link) -> None:
         """Let the vat know of a connection."""
@@ -320,7 +330,8 @@ class Wires:
         assert link is not None
         why = "the other side has closed the connection"
         try:
-            messages = self._messages(connection, link)
+            assert connection.framing is not None
+            messages = connection.messages(link, connection.framing)
             first = await self._first(connection, link, messages)
             if first is not None:
                 if not connection.outgoing:
@@ -342,13 +353,6 @@ class Wires:
         except OSError as problem:
             why = one_line(str(problem) or type(problem).__name__, 300)
         self._end(connection, why)
-
-    async def _messages(self, connection: Connection, link: Link) -> AsyncIterator[bytes]:
-        framing = connection.framing
-        assert framing is not None
-        while data := await link.receive():
-            for message in framing.feed(data):
-                yield message
 
     async def _first(
         self, connection: Connection, link: Link, messages: AsyncIterator[bytes]
@@ -382,9 +386,12 @@ class Wires:
                         self._end(connection, None)
                         return
                     connection.size -= len(data)
-                    await link.send(framing.frame(data))
+                    async with asyncio.timeout(None if connection.lasting else self.limits.silence):
+                        await link.send(framing.frame(data))
                 connection.wake.clear()
                 await connection.wake.wait()
+        except TimeoutError:
+            self._end(connection, f"the other side has taken nothing for {self.limits.silence} seconds")
         except OSError as problem:
             self._end(connection, one_line(str(problem) or type(problem).__name__, 300))
 
@@ -395,9 +402,7 @@ class Wires:
         if data is not None and connection.size + len(data) > MOST_UNSENT:
             self._end(connection, "the peer is too slow: too much waits to be sent to it")
             return
-        connection.unsent.append(data)
-        connection.size += len(data or b"")
-        connection.wake.set()
+        connection.say(data)
 
     def _end(self, connection: Connection, why: str | None) -> None:
         """End a connection; the vat is told unless it has closed it itself, for None."""

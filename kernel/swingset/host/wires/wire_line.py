@@ -28,9 +28,12 @@ from swingset.host.controls.device_access import NET
 from swingset.host.controls.own_devices import DeviceCall, DeviceState, OwnDevices
 from swingset.host.wires.asking import NetError
 from swingset.host.wires.tables import looking
-from swingset.host.wires.wire_device import CALLED, NAME, OUT, WireDevice
+from swingset.host.wires.wire_called import Called
+from swingset.host.wires.wire_device import NAME, OUT, WireDevice
+from swingset.host.wires.wire_forgetting import Forgetting
 from swingset.host.wires.wire_inbox import Inbox
 from swingset.host.wires.wire_io import Wires
+from swingset.host.wires.wire_meters import Meters
 from swingset.host.wires.wire_secrets import Secrets
 from swingset.host.wires.wire_tending import Tending
 from swingset.model.foreign import Unreadable, read_json
@@ -78,9 +81,12 @@ class Line:
         self._sent = 0
         self._pumping = False
         self._limits: Limits | None = None
+        self._forgetting = Forgetting()
+        self.called = Called(self._kernel)
+        self.meters: Meters | None = None
         self._waiting: set[str] = set()  # connections whose sessions have not begun
         self._begun: set[str] = set()
-        self._tending = Tending(self)
+        self._tending = Tending(self, opened)
         opened.moved.append(self._move)
 
     @property
@@ -130,6 +136,7 @@ class Line:
         """Have the device, and a life of the wire."""
         if self._wires is None:
             self.secrets()  # if they cannot be read, nothing has begun
+            self.meters = Meters(self.peer_of)
             self._wires = Wires(self.secrets, self.inbox, refused=self._refused, stirred=self._tending.stir)
             self._device = WireDevice(self.secrets, self._wires.peer_of, self.newest)
             self._opened.committing.append(self._keep)
@@ -198,6 +205,7 @@ class Line:
         self.begin()
         self._end_with_vat(self._wires)
         if self.serves():
+            self._make_room()
             self._tending.tend(self._wires)
         if not self.serves() or not (self.inbox or self._due()):
             return False
@@ -292,11 +300,19 @@ class Line:
     def _watch(self, report: CrankReport) -> None:
         """What the vat could not take ends its session: else it would be lost in silence, or come again."""
         event = report.event
-        if report.outcome != "refused" or not isinstance(event, Send) or not self.has_vat():
+        if not isinstance(event, Send) or not self.has_vat():
             return
         if event.target != self._kernel.root_of(NET):
             return
         method, args = read(event.message.methargs)[:2]
+        if method == "received" and self.meters is not None:
+            size, spent = len(args[1]), report.computrons or 0
+            why = self.meters.count(str(args[0]), size, spent, self.limits())
+            if why is not None:
+                self.tell("failed", [args[0], why])
+                return
+        if report.outcome != "refused":
+            return
         if method in ("opened", "received", "visit"):
             why = one_line(str(report.fault or "the vat net failed over it"), 150)
             self.tell("failed", [args[0], f"this side could not take a message: {why}"])
@@ -366,6 +382,16 @@ class Line:
             self._wires.limits = found
             self.secrets().most_foreign = found.foreign
 
+    def peer_of(self, connection: str) -> str:
+        """The proved peer of a connection, or an empty text."""
+        return "" if self._wires is None else self._wires.peer_of(connection)
+
+    def _make_room(self) -> None:
+        """Forget swissnums of other worlds that nothing refers to, if much of their room is used."""
+        kept = self.secrets()
+        if self._forgetting.due(kept) and not self._due():
+            self._forgetting.forget(kept, self._opened.world, self._kernel.vat(NET).id, self.inbox)
+
     def newest(self, designator: str) -> str:
         """The designator of the key that has succeeded a key in the end, as the service vat knows it."""
         return looking(self._opened).newest(designator) if self.has_vat() else designator
@@ -401,23 +427,6 @@ class Line:
             secret = self.secrets().foreign.get(handle, b"")
             data = data[:offset] + secret + data[offset + len(secret) :]
         return data
-
-    def call(self, designator: str, petname: str | None) -> None:
-        """Give the world of a designator a petname, or none; in the device's state, where no vat sees it."""
-        with self._kernel.request("visit-device", name=NAME):
-            state = self._state()
-            if petname is not None:
-                state[f"{CALLED}{designator}"] = petname
-            elif f"{CALLED}{designator}" in state:
-                del state[f"{CALLED}{designator}"]
-
-    def petnames(self) -> dict[str, str]:
-        """The petnames, each with its designator."""
-        if self._kernel.devices.find(NAME) is None:
-            return {}
-        state = self._state()
-        found = {state[key]: key.removeprefix(CALLED) for key in state if key.startswith(CALLED)}
-        return dict(sorted(found.items()))
 
     def _forget_sent(self) -> None:
         keys = [key for key in self._state() if key.startswith(OUT) and _number(key) <= self._sent]

@@ -12,6 +12,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from swingset.host.base.opened import Opened
+from swingset.host.wires.tables import looking
 from swingset.host.wires.wire_redial import Cut
 from swingset.model.visible import one_line
 from swingset.net import locators
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
 class Tending:
     """What a world does for its links while its vats do something else."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, opened: Opened) -> None:
         self._line = line
+        self._opened = opened
         self.due = False
         """Whether there may be something to do."""
 
@@ -58,13 +61,14 @@ class Tending:
                 words = f"nothing was heard of {one_line(peer, 80)} for {secrets.lease:g} seconds"
                 self._line.tell("part", [link, "expired", f"its lease is over: {words}"])
             elif self._is_used(link, row):
-                cut[link] = Cut(str(row["peer"]), (row.get("received", 0), row.get("acked", 0)))
+                where = looking(self._opened).place(str(row["peer"]))
+                cut[link] = Cut(where, (row.get("received", 0), row.get("acked", 0)))
         for peer, uri in self._line.later().items():
             peers.add(peer)
             if secrets.lease_ends(peer, now) <= now:
                 self._line.tell("abandon", [peer, "its lease is over"])
             else:
-                cut[f"later {peer}"] = Cut(uri, (0, 0))
+                cut[f"later {peer}"] = Cut(looking(self._opened).place(uri), (0, 0))
         secrets.forget_heard(peers)
         wires.redial(cut)
 
