@@ -35,13 +35,20 @@ class Redials:
     dial: Callable[[str], Awaitable[None]]
     failed: Callable[[], None]
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _where: dict[str, str] = field(default_factory=dict)
     _tried: dict[str, tuple[tuple[int, int], int]] = field(default_factory=dict)
 
     def set(self, links: Mapping[str, Cut]) -> None:
         """Dial these links and no others."""
         for link in [link for link in self._tasks if link not in links]:
             self._tasks.pop(link).cancel()
+        self._where = {link: where for link, where in self._where.items() if link in links}
         for link, cut in links.items():
+            if self._where.get(link) != cut.locator:  # the peer has moved
+                self._where[link] = cut.locator
+                self._tried.pop(link, None)
+                if (task := self._tasks.pop(link, None)) is not None:
+                    task.cancel()
             if link not in self._tasks:
                 if link not in self._tried or self._tried[link][0] != cut.progress:
                     self._tried[link] = (cut.progress, 0)
