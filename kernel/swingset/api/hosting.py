@@ -53,6 +53,7 @@ from swingset.host.worlds.building import bootstrap_result
 from swingset.host.worlds.config import BadConfiguration, Configuration, VatConfig
 from swingset.host.worlds.controller import Controller
 from swingset.host.worlds.opening import open_world
+from swingset.net.limits import Limits
 
 __all__ = [
     "AheadReport",
@@ -79,6 +80,7 @@ __all__ = [
     "KernelPanic",
     "LeftBehind",
     "LifeEndedError",
+    "Limits",
     "MeterRow",
     "Meters",
     "Migrated",

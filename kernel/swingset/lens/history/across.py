@@ -163,7 +163,11 @@ class _World:
 
 
 class Across:
-    """The histories of several worlds, joined by the messages between them."""
+    """The histories of several worlds, joined by the messages between them.
+
+    Source:
+        Ours, after Causeway.
+    """
 
     def __init__(self, worlds: Mapping[str, KernelStore]) -> None:
         self._worlds = {name: _World(name, store) for name, store in worlds.items()}
