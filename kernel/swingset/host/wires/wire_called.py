@@ -1,4 +1,4 @@
-"""The petnames of other worlds, in the state of the device of the wire: in the world, where no vat sees them."""
+"""The petnames of other worlds, in the state of the device of the wire: in the world, seen by no vat."""
 
 from __future__ import annotations
 
