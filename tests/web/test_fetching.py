@@ -343,3 +343,27 @@ def test_after_a_restart_what_may_be_repeated_is_sent_again(tmp_path: Any, make_
     again.close()
     stage.closed = True
     server.close()
+
+
+def test_going_back_in_time_begins_a_life(local: Stage, server: Server) -> None:
+    """What waited at that moment is sent again or rejected, and what came since is forgotten."""
+    world = local.controller
+    kref = world.net.http.origin(server.url, methods=ALL)
+    world.run()
+    origin = world.resolution(kref)
+    local.define("caller", CALLER)
+    server.script = lambda made, head: time.sleep(0.2)
+    asked = {
+        method: world.queue_to_root("caller", "code", [origin, method, "x"]) for method in ("GET", "POST")
+    }
+    world.run()
+    settle(world, lambda: len(server.seen) == 2)
+    world.checkpoint("asked")
+    server.script = _said(ok(b"later"))
+    world.history.go_back("asked")
+    for promise in asked.values():
+        world.net.settle(str(promise))
+    assert world.resolution(str(asked["GET"]))["body"] == b"later"
+    assert world.resolution(str(asked["POST"]))[1] == "outcome-unknown"
+    assert sorted(server.seen) == [b"GET /x", b"GET /x", b"POST /x"]
+    local.session.attach()
