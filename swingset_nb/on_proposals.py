@@ -231,11 +231,10 @@ def _tried(notebook: Notebook, world: OpenWorld, row: ProposalRow, messages: int
         shown += [Message(heading, lines) for heading, lines in found.consequences.sections()]
         if messages:
             parts = world.session.proposals.parts(row.number)
-            told = redeliver(world.controller, row.target, parts, messages=messages)
-            notes = told.lines()
-            if row.parameters != NOTHING:
-                notes.append("the new code got these messages without the parameters of the proposal")
-            shown.append(Message("as a shadow of the running code", notes))
+            told = redeliver(
+                world.controller, row.target, parts, messages=messages, parameters=row.parameters
+            )
+            shown.append(Message("as a shadow of the running code", told.lines()))
     return shown
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 import swingset
+from swingset import KernelError
 from swingset.guest.sending.eventual import E
+from swingset.model.capdata import CapData
 from swingset.vat import remotable
 from tests.conftest import MakeStage
 from tests.staging import Stage
@@ -274,3 +276,34 @@ def test_the_verdict_counts_the_differences(bank: tuple[Stage, Any]) -> None:
     refused = compared(stage, "x", 5)
     assert refused.differing == 0
     assert "the vat refuses the new code" in refused.notes[0]
+
+
+def test_the_other_code_has_its_parameters_from_when_they_exist(bank: tuple[Stage, Any]) -> None:
+    """Messages from before what they name are left out, and a branch there is refused."""
+    stage, root = bank
+    stage.ask(root, "open_purse", "ann")
+    early = stage.session.kref_of(stage.session.root("clerk"))
+    purse = stage.ask(root, "open_purse", "bob")
+    late = stage.session.kref_of(purse)
+    stage.ask(purse, "deposit", 7)
+    source = BANK.replace("owner: str):", "owner: str):\n        print(self.mark)").replace(
+        "def build_root_object():\n    return Bank()",
+        "def build_root_object(parameters):\n    root = Bank()\n"
+        "    root.mark = parameters['mark']\n    return root",
+    )
+
+    def told(kref: str) -> swingset.Redelivered:
+        given = CapData('#{"mark":"seen","one":"$0"}', (kref,))
+        code = (("bank", source),)
+        return swingset.redeliver(stage.controller, "bank", code, messages=9, parameters=given)
+
+    found = told(early)
+    assert (found.count, found.differing, found.notes) == (3, 2, ())
+    assert found.first is not None
+    assert "prints seen" in str(found.first[1])
+    found = told(late)
+    assert (found.count, found.differing) == (1, 0)
+    assert found.notes == ("2 recorded messages came before what the parameters name existed",)
+    given = {"bank": CapData('#"$0"', (late,))}
+    with pytest.raises(KernelError, match=f"the parameters name {late}, not there after crank"):
+        swingset.branch(stage.controller, at=1, code={"bank": (("bank", source),)}, parameters=given)

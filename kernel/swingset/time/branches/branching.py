@@ -26,10 +26,12 @@ from swingset.core.errors import KernelError
 from swingset.host.base.starting import Parts
 from swingset.host.worlds.controller import Controller
 from swingset.lens.history.recorded import Recorded
+from swingset.model.capdata import CapData
 from swingset.model.messages import UpgradeVat
 from swingset.time.branches.branch import Addition, Branch, Changes
 from swingset.time.branches.entries import refuse_wrong
 from swingset.time.branches.living import Living
+from swingset.time.branches.origins import Origins
 from swingset.world.records import CrankRecord, Record, RequestRecord
 
 
@@ -41,6 +43,7 @@ def branch(
     edit: Mapping[int, Mapping[str, Any]] | None = None,
     add: Sequence[Addition] = (),
     code: Mapping[str, Parts] | None = None,
+    parameters: Mapping[str, CapData] | None = None,
     strict: bool = False,
 ) -> Branch:
     """Live a past differently, in a fork: from a crank on, with entries changed, or other code.
@@ -54,13 +57,14 @@ def branch(
         add: messages that are sent besides, each after a crank.
         code: vats that are upgraded to other parts as the branch begins, by name. What was refused as an
             upgrade of such a vat is not tried again.
+        parameters: what `build_root_object` of such code gets, by vat.
         strict: whether to raise at the first entry that was sent after another outcome than it was then.
     Returns:
         The branch, with everything in it that is not as it was.
     Raises:
         NoSuchMoment: if the history does not lead to that crank.
         KernelError: for a record that cannot be dropped or edited, for a message that is added after another
-            crank, and if `strict` finds an entry.
+            crank, for parameters with a reference that did not exist then, and if `strict` finds an entry.
         TypeError: for an argument of an added message that cannot be passed.
         VatFault: if other code cannot be started there.
     Source:
@@ -86,11 +90,20 @@ def branch(
                 changes = replace(changes, drop=changes.drop | set(_refused(records, replaced)))
                 living = Living(fork, present, at, records, changes)
                 for vat, parts in (code or {}).items():
-                    fork.upgrade_vat(vat, parts)
+                    given = (parameters or {}).get(vat)
+                    _refuse_unborn(given, fork, at)
+                    fork.upgrade_vat(vat, parts, parameters=given)
                 return living.live()
         except BaseException:
             fork.close(keep=False)
             raise
+
+
+def _refuse_unborn(parameters: CapData | None, fork: Controller, at: int) -> None:
+    """Raise `KernelError` for parameters with references that did not exist yet: their numbers are free."""
+    unborn = set(parameters.slots if parameters is not None else ()) - Origins(fork.kernel).there
+    if unborn:
+        raise KernelError(f"the parameters name {', '.join(sorted(unborn))}, not there after crank {at:,}")
 
 
 def _refused(records: Sequence[Record], replaced: Collection[str]) -> Iterator[int]:

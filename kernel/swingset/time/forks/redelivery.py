@@ -7,6 +7,7 @@ delivered in both, if the new code still makes that vat send it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -153,17 +154,23 @@ def _messages(count: int) -> str:
     return "1 recorded message" if count == 1 else f"{count:,} recorded messages"
 
 
-def redeliver(controller: Controller, vat: str, parts: Parts, *, messages: int) -> Redelivered:
+def redeliver(
+    controller: Controller, vat: str, parts: Parts, *, messages: int, parameters: CapData | None = None
+) -> Redelivered:
     """Re-deliver the last messages that a vat got to its own code and to other code, and compare the answers.
 
     The world stays as it is. Messages to an earlier incarnation of the vat went to other code, and are not
     re-delivered. A different answer may be what the other code is for.
+
+    With parameters that name references, only messages since all of these exist are re-delivered: the other
+    code cannot have got the parameters before.
 
     Args:
         controller: the world.
         vat: the name of the vat.
         parts: the names and sources of the other code's parts, its kinds first.
         messages: how many of the last messages.
+        parameters: what `build_root_object` of the other code gets.
     Raises:
         NoSuchVat: if there is no such vat.
         NoSuchMoment: if the moment before these messages was pruned.
@@ -179,12 +186,20 @@ def redeliver(controller: Controller, vat: str, parts: Parts, *, messages: int) 
     got, short = _got(controller, vat, messages)
     if not got:
         return Redelivered(0, notes=(*short, "this incarnation has got no message yet"))
+    wanted = set(parameters.slots if parameters is not None else ())
+    with_all = _since_all_exist(controller, got, wanted) if wanted else len(got)
+    if with_all < len(got):
+        short = (f"{_messages(len(got) - with_all)} came before what the parameters name existed", *short)
+        got = got[:with_all]
+    if not got:
+        return Redelivered(0, notes=short)
     first = got[-1].crank
     with controller.at(first - 1) as moment:
         since, before = moment.record, set(Origins(moment.kernel).there)
     with branch(controller, at=first - 1) as old:
         try:
-            new = branch(controller, at=first - 1, code={vat: parts})
+            given = {} if parameters is None else {vat: parameters}
+            new = branch(controller, at=first - 1, code={vat: parts}, parameters=given)
         except VatFault as error:
             words = f"as it was before crank {first:,}, the vat refuses the new code: {error.fault}"
             return Redelivered(len(got), crank=first, notes=(*short, one_line(words, 300)))
@@ -206,6 +221,16 @@ def redeliver(controller: Controller, vat: str, parts: Parts, *, messages: int) 
     return Redelivered(
         len(told[0]), len(differing), told_first, first, tuple(notes), tuple(answers[:_MOST_ANSWERS]), cures
     )
+
+
+def _since_all_exist(controller: Controller, got: list[CrankRecord], wanted: set[str]) -> int:
+    """How many of the messages, the last one first, came when all of these references existed already."""
+
+    def lacks(count: int) -> bool:
+        with controller.at(got[count - 1].crank - 1) as moment:
+            return not wanted <= Origins(moment.kernel).there
+
+    return bisect_left(range(1, len(got) + 1), True, key=lacks)
 
 
 def _at(told: list[Answered], place: int) -> Answered | None:
