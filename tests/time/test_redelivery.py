@@ -284,7 +284,8 @@ def test_the_other_code_has_its_parameters_from_when_they_exist(bank: tuple[Stag
     stage.ask(root, "open_purse", "ann")
     early = stage.session.kref_of(stage.session.root("clerk"))
     purse = stage.ask(root, "open_purse", "bob")
-    late = stage.session.kref_of(purse)
+    at = stage.controller.crank
+    late = stage.session.kref_of(stage.define("late", CLERK))
     stage.ask(purse, "deposit", 7)
     source = BANK.replace("owner: str):", "owner: str):\n        print(self.mark)").replace(
         "def build_root_object():\n    return Bank()",
@@ -306,4 +307,4 @@ def test_the_other_code_has_its_parameters_from_when_they_exist(bank: tuple[Stag
     assert found.notes == ("2 recorded messages came before what the parameters name existed",)
     given = {"bank": CapData('#"$0"', (late,))}
     with pytest.raises(KernelError, match=f"the parameters name {late}, not there after crank"):
-        swingset.branch(stage.controller, at=1, code={"bank": (("bank", source),)}, parameters=given)
+        swingset.branch(stage.controller, at=at, code={"bank": (("bank", source),)}, parameters=given)
