@@ -173,6 +173,8 @@ class Eventual:
         """Return what is used like E, whose messages bid for their turn: `E.bid(fast)(shop).sell("tea")`.
 
         `payer` is an escalator of a market, or with terms an account: `E.bid(account, base=5, cap=40)`.
+        The offer begins at `base`, rises by `slope` with each tick and stops at `cap`; at most `allowance`
+        computrons are paid for. If it `inherits`, what the receiver sends bids with the same slope and cap.
         `.send_only(x)` wants no answer. `.offer(x)` returns the promise and the bid, which can be raised.
         """
         return bidding(payer, base, slope, cap, allowance, inherits)
