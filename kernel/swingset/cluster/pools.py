@@ -80,7 +80,7 @@ def clients(client: Client | None, processes: int) -> Iterator[Client]:
                 silence_logs=logging.CRITICAL,
             )
         )
-        # A process that dies while it starts is given up by what watches it; this starts another in its place.
+        # A process that dies while it starts is given up by its nanny; this starts another in its place.
         cluster.adapt(minimum=processes, maximum=processes, interval="500 ms")
         yield stack.enter_context(package.Client(cluster, set_as_default=False))
 
