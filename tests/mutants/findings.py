@@ -4,7 +4,7 @@ Each row undoes one mend: in the module of that name the old text, which stands 
 one, and one of the tests has to fail. The number says what it is about: code from a file (1 to 6), one vat
 that stops all others (7 to 11), what was lost without a word (12 to 20), what people meet every day (21 to
 23), what the reference does otherwise (24 to 27), digests and libraries (D), a past that was pruned (P),
-and faults that were planted and that no test had noticed (M).
+links between worlds (L), and faults that were planted and that no test had noticed (M).
 """
 
 from __future__ import annotations
@@ -827,5 +827,21 @@ UNDONE = [
         "        if record.crank < after or (",
         "        if False and (",
         "time/test_going_on.py::test_of_a_commit_only_what_came_later_is_left",
+    ),
+    Undone(
+        "L",
+        "the vat of the network retires what the kernel has retired, which ends it",
+        "names",
+        '            self.put(name, {**row, "held": False, "known": False})\n',
+        '            self.put(name, {**row, "held": False})\n',
+        "net/test_worlds.py::test_what_the_kernel_has_retired_is_not_retired_again",
+    ),
+    Undone(
+        "L",
+        "a fetch that a restart cut short waits for ever",
+        "hub",
+        "        self._input(lambda core: core.reaching.again())\n",
+        "",
+        "net/links/test_cut.py::test_a_fetch_that_a_restart_cut_short_is_done_after_it",
     ),
 ]
