@@ -153,7 +153,7 @@ GROUPS = {
         *("propose", "proposal", "audited"),
     ),
     "other worlds": (
-        *("listen", "share", "serve", "unshare", "shared", "fetch", "peers", "petname"),
+        *("listen", "share", "serve", "unshare", "shared", "fetch", "peers", "petname", "forget"),
         *("peer-limits", "introduce", "grant", "accept", "follow", "rotate"),
     ),
     "the web": ("origin", "site", "sites", "withdraw"),

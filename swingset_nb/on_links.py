@@ -170,7 +170,7 @@ def unshare(notebook: Notebook, given: argparse.Namespace) -> Shown:
         return Message(f"{name} is not served any more, and its clients are cut off")
     return Message(
         f"{name} is not given out any more",
-        ("references that were fetched before stay as long as their connection",),
+        ("references that were fetched before stay as long as the link",),
         (f"`%swingset unshare {share.digest[:16]} --cut` breaks them too",),
     )
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 
 from swingset.core.errors import KernelError
 from swingset.host.wires.peering import Peer
+from swingset.model.counting import plural
 from swingset.model.visible import one_line
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import SwingSetError
 from swingset_nb.notebook import Notebook
 from swingset_nb.render import Message, Shown, Table
 from swingset_nb.sharing import called_here
+
+_FARTHEST = 4e9
+"""The last second that is shown as a day; some hundred years after 1970."""
 
 
 @command("peers", "the sessions with other worlds, and what became of the last ones")
@@ -35,12 +40,13 @@ def peers(notebook: Notebook, _given: argparse.Namespace) -> Shown:
             peer.bytes or peer.received,
             peer.computrons,
             "" if peer.latency is None else f"{1_000 * peer.latency:.1f} ms",
+            _waits(peer),
         )
         for peer in net.peers()
     ]
     columns = (
         *("peer", "state", "how", "who it is", "exports", "imports", "messages in", "out"),
-        *("bytes in", "computrons", "answers in"),
+        *("bytes in", "computrons", "answers in", "waits"),
     )
     notes = [
         f"{event['event']}: {called(event['peer']) if event['peer'] else ''} {one_line(event['why'], 120)}"
@@ -51,8 +57,41 @@ def peers(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     )
 
 
+def _waits(peer: Peer) -> str:
+    """What waits for a peer, and until when its link stays if it is cut."""
+    parts = (
+        plural(peer.waits, "answer") if peer.waits else "",
+        f"{plural(peer.unacknowledged, 'message')} to arrive" if peer.unacknowledged else "",
+        f"until {_day(peer.expires)}" if peer.expires is not None else "",
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def _day(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(min(seconds, _FARTHEST)))
+
+
 def _client(peer: Peer, labels: Mapping[str, str]) -> str:
     return one_line(f"web client of {labels.get(peer.web) or peer.web[:16]}", 80)
+
+
+@command(
+    "forget",
+    "end the link with another world for good: what waits for it is rejected, what it holds is let go",
+    argument("peer", metavar="PEER", help="as `%%swingset peers` has it, or its location"),
+    rest="`%swingset peers` shows who is there",
+)
+def forget(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """End a link."""
+    try:
+        gone = notebook.require().controller.net.forget(given.peer)
+        notebook.flush()
+    except KernelError as problem:
+        raise SwingSetError(str(problem), "%swingset peers") from None
+    words = f"the link with {one_line(given.peer, 60)} has ended"
+    lost = f"{plural(gone.waits, 'answer')} that waited for it: rejected"
+    hint = "what was fetched from it by a string is fetched again when it is used"
+    return Message(words, (lost,) if gone.waits else (), (hint,))
 
 
 @command(

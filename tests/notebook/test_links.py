@@ -246,3 +246,11 @@ def test_an_address_is_in_no_output_unless_asked_for(opened: Kernel) -> None:
     assert httpx.post(address, content=batch, trust_env=False).status_code == 404
     assert "with other options" in opened.run("%swingset listen web origins=https://a.page").traceback
     assert "web" in opened.run("%swingset").plain
+
+
+def test_a_link_is_forgotten_by_name(opened: Kernel) -> None:
+    """It is ended for good, and what was fetched by a string is fetched again when it is used."""
+    assert "there is no link with" in opened.run("%swingset forget ocapn://abcdefghijkl.unix").traceback
+    told = opened.run("%swingset peers").plain
+    (peer,) = re.findall(r"(\w{12})\.unix +live", told)
+    assert opened.run(f"%swingset forget {peer}").plain.startswith(f"the link with {peer} has ended")

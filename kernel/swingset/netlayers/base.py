@@ -45,7 +45,11 @@ class Identity(Protocol):
 
 
 class Link(Protocol):
-    """An open connection, whose netlayer is done with its own greeting."""
+    """An open connection, whose netlayer is done with its own greeting.
+
+    If both sides are proved worlds of this library, by `greet` and `be_greeted`, it has an attribute
+    `lasting`, which is True. Then what they say to each other outlasts the connection.
+    """
 
     @property
     def location(self) -> Locator | None:
