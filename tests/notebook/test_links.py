@@ -74,6 +74,15 @@ def test_a_process_that_is_killed_is_reached_again(opened: Kernel) -> None:
     assert opened.run("await E(theirs).deposit(1)").plain == "6"
 
 
+def test_a_link_is_forgotten_by_name(opened: Kernel) -> None:
+    """It is ended for good, and what was fetched by a string is fetched again when it is used."""
+    assert "no link with abcdefghijkl" in opened.run("%swingset forget ocapn://abcdefghijkl.unix").traceback
+    (peer,) = re.findall(r"(\w{12})\.unix +live", opened.run("%swingset peers").plain)
+    assert opened.run(f"%swingset forget {peer}").plain.startswith(f"the link with {peer} has ended")
+    assert "its owner has ended it" in opened.run("%swingset peers").plain
+    assert opened.run("await E(theirs).deposit(0)").plain == "6"
+
+
 def test_a_string_is_in_no_output_unless_asked_for(opened: Kernel) -> None:
     """It goes to a file for its owner alone."""
     opened.run("%swingset listen unix path=mine.sock")
@@ -246,11 +255,3 @@ def test_an_address_is_in_no_output_unless_asked_for(opened: Kernel) -> None:
     assert httpx.post(address, content=batch, trust_env=False).status_code == 404
     assert "with other options" in opened.run("%swingset listen web origins=https://a.page").traceback
     assert "web" in opened.run("%swingset").plain
-
-
-def test_a_link_is_forgotten_by_name(opened: Kernel) -> None:
-    """It is ended for good, and what was fetched by a string is fetched again when it is used."""
-    assert "there is no link with" in opened.run("%swingset forget ocapn://abcdefghijkl.unix").traceback
-    told = opened.run("%swingset peers").plain
-    (peer,) = re.findall(r"(\w{12})\.unix +live", told)
-    assert opened.run(f"%swingset forget {peer}").plain.startswith(f"the link with {peer} has ended")
