@@ -42,7 +42,7 @@ def _sent_before_the_commit() -> None:
         for flush in self.committed:
             if isinstance(getattr(flush, "__self__", None), Line):
                 flush()
-                time.sleep(0.02)
+                time.sleep(0.05)
         return really(self, note)
 
     Opened.commit = commit  # type: ignore[method-assign]

@@ -84,6 +84,7 @@ class Sender:
         self._flows, self._numbers, self._sent, self._limit, self._open = [], [], 0, 0, 0
         self._answers, self._wrong, self._heard, self._waiting = [], [], [], []
         self._given, self._taken, self._givings = 0, [], []
+        self._back = None
 
     def meet(self, home, flows: int):
         self._flows = [E(home).counter() for _ in range(flows)]
@@ -114,7 +115,9 @@ class Sender:
         number = self._numbers[flow]
         more = []
         if sent % 5 == 0:
-            more = [Back(self._heard)]
+            if self._back is None or sent % 2:
+                self._back = Back(self._heard)
+            more = [self._back]  # every other one crosses twice
         settle = None
         if sent % 7 == 0:
             later, settle = make_promise()
@@ -183,7 +186,7 @@ class Sender:
 
     def forget(self):
         self._flows, self._answers, self._heard, self._waiting = [], [], [], []
-        self._home = self._taker = None
+        self._home = self._taker = self._back = None
 
 def build_root_object():
     return Sender()
