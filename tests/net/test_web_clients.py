@@ -458,6 +458,14 @@ def test_a_map_function_that_does_what_it_may_not(
     assert client.value(client.call(0, "same", 1)) == 1
 
 
+def test_maps_that_were_refused_stand_in_no_other_s_way() -> None:
+    """After as many refused maps as may be in each other, a right one of the same batch is done."""
+    wrong = ["push", ["remap", 0, [], [], [["pipeline", 5]]]]
+    right = ["push", ["remap", 0, [], [], [["pipeline", 0, ["x"], []]]]]
+    batch = [*[wrong] * 10, right, ["pull", 11]]
+    assert Client(served(lambda *_: [1, 2, 3]), batch=batch).got == [["resolve", 11, [[1, 2, 3]]]]
+
+
 def test_a_map_does_a_bounded_number_of_steps(client: Client) -> None:
     """More items than one input may have instructions for are refused."""
     items = client.call(0, "same", [list(range(3_000))])
@@ -597,9 +605,15 @@ CALL = ["pipeline", 0, ["x"], []]
         (Limits(message_bytes=1_100), ["x" * 1_100], "may have 1100 bytes"),
         (Limits(session_bytes=200), [CALL] * 8, "may send 200 bytes"),
         (Limits(values=50), [[[1] * 50]], "at most 50 values"),
+        (
+            Limits(copied=3_000),
+            [["pipeline", 0, ["same"], ["x" * 1_000]], *[["pipeline", 1, []]] * 2]
+            + [["remap", 1, [], [], [["pipeline", 0]]]] * 4,
+            "3000 copied",
+        ),
         (Limits(held=3), [["pipeline", 0, ["later"], []], *[["pipeline", 1, ["x"]]] * 4], "3 wait"),
     ],
-    ids=["answers", "imports", "exports", "message", "session", "values", "held"],
+    ids=["answers", "imports", "exports", "message", "session", "values", "copied", "held"],
 )
 def test_a_session_has_its_limits(limits: Limits, messages: list[Any], said: str) -> None:
     """Who passes one is told which, and its session ends alone."""

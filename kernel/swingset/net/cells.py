@@ -82,6 +82,9 @@ class Cells:
             self._core.batch.drop(f"c.{cell[1:]}")
             for slot in row["slots"]:
                 self._core.names.unuse(slot)
+            if row.get("paid"):
+                conn, size = row["paid"]
+                self._core.sessions.within(conn, "copied", -size)
 
     # The kernel's names.
 

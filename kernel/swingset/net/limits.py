@@ -46,6 +46,9 @@ class Limits:
     answers: int = 10_000
     """Results that a session keeps by their answer position."""
 
+    copied: int = 32_000_000
+    """Bytes of what a web client makes of earlier results, and keeps as results."""
+
     gifts: int = 200
     """Gifts that a session has deposited, or waits for."""
 

@@ -128,6 +128,7 @@ class Sessions:
         batch = self._core.batch
         batch.put("sessions", (batch.get("sessions") or 0) + 1)
         zero = dict.fromkeys(("exported", "asked", "exports", "imports", "answers", "gifts", "handoffs"), 0)
+        zero["copied"] = 0
         counts = dict.fromkeys(("received", "messages", "sent", "withdrawn", "introduced", "waits"), 0)
         self._put(conn, {"key": None, **zero, **counts, **about})
 

@@ -75,14 +75,16 @@ class Mapping:
         if isinstance(value, Tagged) and value.tag == "tuple":
             value = value.value
         waits: dict[str, None] = {}
-        self._within += 1
-        if self._within > MOST_WITHIN:
+        if self._within >= MOST_WITHIN:
             raise Refused(f"map functions are at most {MOST_WITHIN} deep in each other")
-        if type(value) is list:
-            made: Any = [self._item(conn, item, captures, instructions, waits) for item in value]
-        else:
-            made = self._item(conn, value, captures, instructions, waits)
-        self._within -= 1
+        self._within += 1
+        try:
+            if type(value) is list:
+                made: Any = [self._item(conn, item, captures, instructions, waits) for item in value]
+            else:
+                made = self._item(conn, value, captures, instructions, waits)
+        finally:
+            self._within -= 1
         self._core.web.later.when(conn, made, waits, ["settle", result])
 
     def _item(
