@@ -8,7 +8,8 @@ one could type, and the panel shows that line.
 To inspect a thing can take as long as a cell, so a cell does not wait for it: the page is told that what it
 shows of the thing is stale, and asks for it again when the kernel is free.
 
-A vat is upgraded in the explorer itself: it opens that vat's upgrade panel within it, in the same output.
+A vat is upgraded in the explorer itself: it opens that vat's upgrade panel within it, in the same output. The
+page of a proposal opens in the same place.
 
 Looking back changes nothing: the panel stands at a moment, and the world at its present. A button that runs
 the world brings the panel back to the present.
@@ -34,8 +35,10 @@ from swingset_nb.explorer_verbs import Did, done_by, vat_to_upgrade
 from swingset_nb.notebook import Notebook
 from swingset_nb.on_branches import cost_of_going_on, went_on
 from swingset_nb.on_predicates import run_until
+from swingset_nb.on_proposals import listed
 from swingset_nb.on_runs import cancel_interrupted, run_all, take_steps
 from swingset_nb.plain_data import plain
+from swingset_nb.proposal_panel import ProposalPanel
 from swingset_nb.render import Shown
 from swingset_nb.upgrade_panel import UpgradePanel
 from swingset_nb.what_if import Wanted, what_if_cell
@@ -66,7 +69,7 @@ class _Part:
     shown: dict[str, Any]
 
 
-_DEEDS = ("step", "run", "pause", "cancel", "break", "branch", "whatif", "verb", "upgrade")
+_DEEDS = ("step", "run", "pause", "cancel", "break", "branch", "whatif", "verb", "upgrade", "proposal")
 """What takes the place of the deed before, even if it is refused."""
 
 
@@ -78,7 +81,7 @@ class Explorer(LiveWidget):
         sync=True
     )
     walkthrough = anywidget.WidgetTrait().tag(sync=True)
-    """The upgrade panel that is open within this one."""
+    """The panel that is open within this one: an upgrade, or the page of a proposal."""
     timeline = traitlets.Dict(_START).tag(sync=True)
     world = traitlets.Dict({**_NOTHING, "waiting_total": 0, "elsewhere": 0, "left_out": []}).tag(sync=True)
     inspector = traitlets.Dict().tag(sync=True)
@@ -122,6 +125,7 @@ class Explorer(LiveWidget):
             "whatif": self._what_if,
             "verb": self._verb,
             "upgrade": self._upgrade,
+            "proposal": self._proposal,
             "shut": self._shut,
             "dismiss": self._dismiss,
             "again": self._again,
@@ -269,6 +273,10 @@ class Explorer(LiveWidget):
             market = controller.market
             words = market.pictures()[2].words if market.is_open else "no market is open"
             return {"view": "market", "headline": words, "rows": plain(market.funds()[:MOST_WATCHED])}
+        if self._watching == "proposals":
+            rows = listed(self.notebook.require())
+            words = f"{sum(row.is_open for row in rows):,} of {len(rows):,} are open; a click opens the page"
+            return {"view": "proposals", "headline": words, "rows": plain(rows[:MOST_WATCHED])}
         return {"view": "", "headline": "", "rows": []}
 
     # Looking
@@ -396,9 +404,18 @@ class Explorer(LiveWidget):
 
     def _open_walkthrough(self, vat: str) -> None:
         before = self.walkthrough
-        if before is None or before.vat != vat:
+        if not isinstance(before, UpgradePanel) or before.vat != vat:
             self._close_walkthrough()
             self.walkthrough = UpgradePanel(self.notebook, vat)
+
+    def _proposal(self, content: Mapping[str, Any]) -> None:
+        number, before = content.get("number"), self.walkthrough
+        if type(number) is not int:
+            raise BadArguments("a proposal has a number", "%swingset proposal")
+        self.notebook.require().session.proposals.get(number)  # raises if there is none
+        if not isinstance(before, ProposalPanel) or before.number != number:
+            self._close_walkthrough()
+            self.walkthrough = ProposalPanel(self.notebook, number)
 
     def _shut(self, _content: Mapping[str, Any]) -> None:
         self._close_walkthrough()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import dataclass
 
 from swingset.core.errors import KernelError
 from swingset.guest.base.errors import RemoteError
@@ -17,7 +18,7 @@ from swingset.lens.pictures.graph_picture import draw_graph
 from swingset.lens.source.audited import MOST_BYTES, read_audited
 from swingset.lens.source.difference import Difference, unified
 from swingset.lens.source.judging import Judged, JudgedModule
-from swingset.lens.state.proposals import ProposalRow
+from swingset.lens.state.proposals import Ballot, ProposalRow
 from swingset.model.capdata import NOTHING
 from swingset.model.lines import source_lines
 from swingset.model.visible import one_line
@@ -85,7 +86,7 @@ def proposal(notebook: Notebook, given: argparse.Namespace) -> Shown:
     except KernelError as problem:
         raise BadArguments(str(problem), "%swingset proposal") from None
     found = world.session.proposals.judge(row.number)
-    shown = [_head(row, found), _modules(found), _findings(found), *_differences(found)]
+    shown = [head(row, found), _modules(found), _findings(found), *_differences(found)]
     if not given.read and not row.part and row.target in world.controller.vats:
         shown += _tried(notebook, world, row, max(0, min(given.messages, 100)))
     return Stack([*shown, *_ballots(world, row)])
@@ -152,16 +153,61 @@ def _written(world: OpenWorld, path: str, number: int, author: str) -> Shown:
     return Message(words, (), (f"pass it on with its digest, {library.digest[:12]}",))
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A proposal in a list: how the votes stand, as vats say, and whether it may still be decided."""
+
+    number: int
+    target: str
+    what: str
+    note: str
+    votes: str
+    is_open: bool
+
+
+def listed(world: OpenWorld) -> list[Listed]:
+    """The proposals of a world, the open ones first, and of these the newest.
+
+    One is open if its target does not run it, and no vat says that the votes on it were counted.
+    """
+    found = []
+    for row in world.session.proposals:
+        ballots = world.session.proposals.ballots(row.number)
+        is_open = not _runs(world, row) and (not ballots or any(map(_is_open, ballots)))
+        votes = "; ".join(map(_votes, ballots)) or "no vat counts votes"
+        found.append(Listed(row.number, row.target, row.part or "its code", row.note, votes, is_open))
+    return sorted(found, key=lambda each: (not each.is_open, -each.number))
+
+
+def _runs(world: OpenWorld, row: ProposalRow) -> bool:
+    """Whether the target of a proposal for its whole code runs it."""
+    vats = world.controller.vats
+    return (
+        not row.part and row.target in vats and world.controller.kernel.vat(row.target).bundle == row.bundle
+    )
+
+
+def _is_open(ballot: Ballot) -> bool:
+    return dict(ballot.said).get("status") == repr("open")
+
+
+def _votes(ballot: Ballot) -> str:
+    said = dict(ballot.said)
+    told = [said[field] for field in ("counts", "status", "outcome") if field in said]
+    return f"{one_line(ballot.vat, 60)}: {', '.join(told)}"
+
+
 def _listed(world: OpenWorld) -> Shown:
     rows: list[list[object]] = [
-        [row.number, row.target, row.part or "its code", row.bundle[3:15], row.note]
-        for row in world.session.proposals
+        [each.number, each.target, each.what, each.note, each.votes, "open" if each.is_open else "decided"]
+        for each in listed(world)
     ]
     empty = "none; `%swingset propose VAT MODULE` makes one"
-    return Table("proposals", ["number", "vat", "what", "graph", "note"], rows, empty)
+    return Table("proposals", ["number", "vat", "what", "note", "votes", "is"], rows, empty)
 
 
-def _head(row: ProposalRow, found: Judged) -> Shown:
+def head(row: ProposalRow, found: Judged) -> Message:
+    """What is proposed, of which vat, and what reading it says."""
     what = f"vat {row.target} gets another {row.part}" if row.part else f"vat {row.target} gets other code"
     lines = [found.verdict, f"the graph is {row.bundle[:35]}…"]
     if row.note:
@@ -171,8 +217,12 @@ def _head(row: ProposalRow, found: Judged) -> Shown:
     return Message(f"proposal {row.number}: {what}", lines)
 
 
-def _modules(found: Judged) -> Shown:
-    rows: list[list[object]] = [
+MODULE_COLUMNS = ("module", "is", "version", "audited by", "imports", "not judged")
+
+
+def module_rows(found: Judged) -> list[list[object]]:
+    """The modules of a proposal as rows of a table."""
+    return [
         [
             module.name,
             module.standing,
@@ -183,10 +233,17 @@ def _modules(found: Judged) -> Shown:
         ]
         for module in found.modules
     ]
-    columns = ["module", "is", "version", "audited by", "imports", "not judged"]
+
+
+def leads_out(found: Judged) -> str:
+    """What a proposal imports from outside of it, and what of that is new, in a sentence."""
     exits = ", ".join(found.exits) or "nothing"
     new = f"; {', '.join(found.new_exits)} is new" if found.new_exits else ""
-    table = Table("modules", columns, rows, "none", [f"it leads out to {exits}{new}"])
+    return f"it leads out to {exits}{new}"
+
+
+def _modules(found: Judged) -> Shown:
+    table = Table("modules", list(MODULE_COLUMNS), module_rows(found), "none", [leads_out(found)])
     return Illustrated(draw_graph(found), table)
 
 
@@ -202,7 +259,7 @@ def _differences(found: Judged) -> list[Shown]:
         if module.difference is not None and module.standing == "changed":
             shown += [Message(f"{module.name} is changed"), Diff(_changes(module.difference))]
         elif module.standing == "new":
-            shown += [Message(f"{module.name} is new{_audited_in_words(module)}"), Diff(_all_new(module))]
+            shown += [Message(f"{module.name} is new{audited_in_words(module)}"), Diff(_all_new(module))]
         if len(shown) >= 2 * MOST_DIFFERENCES:
             rest = "`session.proposals.judge(N)` has all of them"
             return [*shown, Message(f"no more than {MOST_DIFFERENCES} differences are shown", (), (rest,))]
@@ -214,7 +271,8 @@ def _changes(difference: Difference) -> list[str]:
     return unified(source_lines(difference.old or ""), source_lines(difference.new), names, 2)
 
 
-def _audited_in_words(module: JudgedModule) -> str:
+def audited_in_words(module: JudgedModule) -> str:
+    """Who has audited a new module, as the end of a sentence."""
     return f", {'; '.join(module.audits)}" if module.audits else ", and nobody has audited it"
 
 

@@ -20,31 +20,22 @@ import traitlets
 
 from swingset.core.errors import VatFault
 from swingset.host.code.combining import all_combined
-from swingset.host.code.rehearsal import Rehearsal
 from swingset.host.code.trials import RecordsTrial, TrialReport, try_records
 from swingset.lens.source.fixes import Fix
-from swingset.lens.source.sides import DiffRow, Side
-from swingset.model.visible import one_line
-from swingset.time.forks.redelivery import Answered, Redelivered, answers_in_words, redeliver
+from swingset.time.forks.redelivery import redeliver
 from swingset_nb.cells import changed, rehearse, stoppable, upgrade
+from swingset_nb.compared import View, row_view, some, verdict_view
 from swingset_nb.cures import cell_text
 from swingset_nb.errors import SwingSetError, UpgradeRefused
 from swingset_nb.extent import fit
 from swingset_nb.notebook import Notebook
 from swingset_nb.on_branches import undo_of_upgrade
 from swingset_nb.render import Message
-from swingset_nb.sides import SIGNS
 from swingset_nb.widget import Actions, LiveWidget, show
 
 MOST_LINES = 400
-MOST_SENTENCES = 60
-"""The most lines of a report."""
 MOST_MESSAGES = 100
 _MESSAGES = 5
-_MOST_PIECES = 200
-"""The most pieces of one line."""
-
-View = dict[str, Any]
 
 
 class UpgradePanel(LiveWidget):
@@ -114,7 +105,7 @@ class UpgradePanel(LiveWidget):
             "incarnation": incarnation,
             "part": self.part,
             "parts": list(parts),
-            "rows": [_row(row) for row in rows],
+            "rows": [row_view(row) for row in rows],
             "hidden": hidden,
             "messages": self.messages,
             "told": self.told,
@@ -150,7 +141,7 @@ class UpgradePanel(LiveWidget):
         cures = found.fixes or (redelivered.fixes if redelivered is not None else ())
         self.fixes = [fix for fix in cures if fix.part in changed]
         self.rehearsed = changed
-        self.told = {"verdict": _verdict(found, redelivered, self.fixes)}
+        self.told = {"verdict": verdict_view(found, redelivered, self.fixes)}
         if self.fixed is not None and self.fixed.source == changed.get(self.fixed.part):
             cell = cell_text(self.vat, self.fixed)
             self.told["fixed"] = {
@@ -248,52 +239,13 @@ class UpgradePanel(LiveWidget):
         self.part = str(content.get("part", ""))
 
 
-def _row(row: DiffRow) -> list[Any]:
-    """A row as the page gets it: the sort of change, and both sides."""
-    signs = SIGNS.get(row.change, "  ")
-    return [row.change, _side(row.old, signs[0]), _side(row.new, signs[1])]
-
-
-def _side(side: Side | None, sign: str) -> list[Any] | None:
-    """The number of a line, its text behind its sign, and how many characters each of its pieces has."""
-    if side is None:
-        return None
-    pieces = [[_units(piece.text), piece.tone, piece.marked] for piece in side.pieces[:_MOST_PIECES]]
-    return [side.number, f"{sign} {one_line(side.text)}", pieces]
-
-
-def _units(text: str) -> int:
-    """How long a text is for the page, which counts what is outside of the basic plane twice."""
-    return len(one_line(text).encode("utf-16-le")) // 2
-
-
-def _verdict(found: Rehearsal, told: Redelivered | None, fixes: Sequence[Fix]) -> View:
-    """The report of a rehearsal. Another answer is no fault: it may be what the change is for."""
-    words = found.verdict if told is None else f"{found.verdict} {told.verdict}"
-    sections = [] if found.fault is not None else found.consequences.sections()
-    lines = found.lines if found.fault is not None else (told.notes if told is not None else ())
-    return {
-        "ok": found.ok,
-        "words": words,
-        "sections": [[heading, _some(lines)] for heading, lines in sections],
-        "lines": _some(lines),
-        "answers": [_answers(old, new) for old, new in (told.answers if told is not None else ())],
-        "fixes": [{"title": fix.title, "why": fix.why} for fix in fixes],
-    }
-
-
-def _answers(old: Answered | None, new: Answered | None) -> list[Any]:
-    call = (old or new or Answered("", "")).call
-    return [call, *answers_in_words(old, new), old is not None and old.is_same(new)]
-
-
 def _records(found: TrialReport, *, going: bool) -> View:
     whole = max(1, found.migrated + found.left)
     return {
         "going": going,
         "ok": not found.left,
         "share": 1 if found.done else found.migrated / whole,
-        "lines": _some(found.lines()),
+        "lines": some(found.lines()),
     }
 
 
@@ -302,12 +254,7 @@ def _done(message: Message, steps: list[View]) -> View:
 
 
 def _message(message: Any) -> View:
-    return {"words": message.headline, "lines": _some(message.lines), "hints": list(message.hints)}
-
-
-def _some(lines: Sequence[str]) -> list[str]:
-    more = len(lines) - MOST_SENTENCES
-    return [*lines[:MOST_SENTENCES], *([f"and {more:,} more"] if more > 0 else [])]
+    return {"words": message.headline, "lines": some(message.lines), "hints": list(message.hints)}
 
 
 def show_upgrade(notebook: Notebook, vat: str) -> None:

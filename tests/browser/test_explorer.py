@@ -297,7 +297,7 @@ def test_a_vat_is_upgraded_in_the_panel(bare: Bare, shell: Any, pictures: Path) 
     walk.locator("button.sw-undo").click()
     walk.locator("button.sw-undo-now").click()
     expect(panel.locator(".sw-roomhead", has_text="bank")).to_contain_text("incarnation 0")
-    panel.get_by_label("close the upgrade").click()
+    panel.get_by_label("close this").click()
     expect(walk).to_have_count(0)
     shell.run_cell(BANK)
 
@@ -459,7 +459,7 @@ def test_a_newcomer_upgrades_a_vat_and_goes_back_by_the_page_alone(
     shown.locator("button.sw-undo-now").click()
     expect(shown.locator(".sw-roomhead", has_text="bank")).to_contain_text("incarnation 0")
     shown.screenshot(path=pictures / "newcomer-4-undone.png")
-    shown.get_by_label("close the upgrade").click()
+    shown.get_by_label("close this").click()
     expect(shown.locator(".sw-walk")).to_be_hidden()
     assert panel.error == ""
     page.close()

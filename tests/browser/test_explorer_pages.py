@@ -156,7 +156,7 @@ def test_an_hour_in_the_explorer(front: Any, pictures: Path) -> None:
     walk.locator("button.sw-undo").click()
     walk.locator("button.sw-undo-now").click()
     expect(panel.locator(".sw-roomhead", has_text="bank")).to_contain_text("incarnation 0")
-    panel.get_by_label("close the upgrade").click()
+    panel.get_by_label("close this").click()
     expect(panel.locator(".sw-error").first).to_be_hidden()
 
     lab.page.evaluate("() => window.notebook.sessionContext.session.kernel.restart()")

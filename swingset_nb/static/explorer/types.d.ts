@@ -199,9 +199,9 @@ export interface Found {
   notes: string[];
 }
 export interface Watched {
-  view: "" | "console" | "costs" | "market";
+  view: "" | "console" | "costs" | "market" | "proposals";
   headline: string;
-  rows: any[]; // `ConsoleLine` or `MethodCosts`
+  rows: any[]; // of the tables that `watch.js` draws
 }
 export interface Place {
   x: number;

@@ -1,11 +1,11 @@
-// The upgrade panel of a vat within the explorer: a widget of its own, drawn where the explorer has room for it.
+// The upgrade panel of a vat, or the page of a proposal, within the explorer: a widget of its own, drawn where the explorer has room for it.
 /** @import { AnyModel, Host } from "@anywidget/types" */
 /** @import { Send } from "./types.d.ts" */
 import { fill, h } from "../dom.js";
 
 /** @param {AnyModel} model @param {Host} host @param {Send} send */
 export function walkView(model, host, send) {
-  const el = h("section", { class: "sw-walk", "aria-label": "upgrade" });
+  const el = h("section", { class: "sw-walk", "aria-label": "opened" });
   /** @type {AbortController | null} */
   let drawn = null;
   let shown = "";
@@ -29,8 +29,8 @@ export function walkView(model, host, send) {
         "button",
         {
           class: "sw-small sw-shut",
-          "aria-label": "close the upgrade",
-          title: "close the upgrade; nothing changes",
+          "aria-label": "close this",
+          title: "close this; nothing changes",
           onclick: () => send({ kind: "shut" }),
         },
         "×",
@@ -50,6 +50,8 @@ export function walkView(model, host, send) {
           {},
           "It cannot be shown within this panel here. In a cell, ",
           h("code", {}, "%swingset upgrade"),
+          " or ",
+          h("code", {}, "%swingset proposal"),
           " shows it.",
         ),
       );

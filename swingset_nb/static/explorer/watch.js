@@ -8,6 +8,7 @@ const VIEWS = /** @type {const} */ ([
   ["console", "Console"],
   ["costs", "Costs"],
   ["market", "Market"],
+  ["proposals", "Proposals"],
 ]);
 
 /** @param {number | null} value */
@@ -90,9 +91,34 @@ const fundsOf = (rows) => {
   );
 };
 
+/** Proposals, the open ones first; a click opens the page of one. @param {any[]} rows @param {Send} send */
+const proposedOf = (rows, send) =>
+  rows.map(({ number: proposal, target, what, note, votes, is_open }) =>
+    h(
+      "tr",
+      {},
+      h(
+        "td",
+        {},
+        h(
+          "button",
+          {
+            class: "sw-link",
+            title: `%swingset proposal ${proposal}`,
+            "data-key": `proposal-${proposal}`,
+            onclick: () => send({ kind: "proposal", number: proposal }),
+          },
+          `proposal ${proposal}`,
+        ),
+      ),
+      ...[target, what, note, votes, is_open ? "open" : "decided"].map((text) => h("td", {}, text)),
+    ),
+  );
+
 /** The rows of a view. @param {Exclude<Watched["view"], "">} view @param {any[]} rows @param {Send} send */
 const rowsOf = (view, rows, send) => {
   if (view === "console") return saidOf(rows, send);
+  if (view === "proposals") return proposedOf(rows, send);
   return view === "costs" ? costOf(rows, send) : fundsOf(rows);
 };
 
@@ -100,6 +126,7 @@ const HEADS = {
   console: ["level", "vat", "in", "during", "text"],
   costs: ["vat", "method", "deliveries", "computrons", "median", "worst", "share"],
   market: ["", "name", "left", "held", "per 1,000 cranks", "lasts", "pays for"],
+  proposals: ["", "vat", "what", "why", "votes", "is"],
 };
 
 /** @param {Watched} watched @param {Tick | null} tick @param {Send} send */

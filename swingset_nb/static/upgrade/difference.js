@@ -19,8 +19,8 @@ function sideOf(side, cls) {
   ];
 }
 
-/** The difference, side by side. @param {any} view */
-export function difference(view) {
+/** The difference, side by side. @param {any} view @param {string} other @param {string} rest */
+export function difference(view, other = "this cell", rest = `%vat ${view.vat} --all`) {
   const rows = view.rows.map((/** @type {any} */ [change, old, now]) =>
     change === "gap"
       ? h("tr", { class: "sw-gap" }, h("td", { colspan: "4" }, "⋯"))
@@ -45,11 +45,11 @@ export function difference(view) {
           "tr",
           {},
           h("th", { colspan: "2", scope: "col" }, "running"),
-          h("th", { colspan: "2", scope: "col" }, "this cell"),
+          h("th", { colspan: "2", scope: "col" }, other),
         ),
       ),
       h("tbody", {}, ...rows),
     ),
-    view.hidden ? h("p", {}, `and ${view.hidden} more rows: %vat ${view.vat} --all`) : null,
+    view.hidden ? h("p", {}, `and ${view.hidden} more rows: ${rest}`) : null,
   );
 }

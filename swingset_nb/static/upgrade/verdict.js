@@ -2,8 +2,8 @@
 import { h } from "../dom.js";
 import { lines, section } from "../frame.js";
 
-/** The verdict of a rehearsal. @param {any} verdict */
-export function verdictOf(verdict) {
+/** The verdict of a rehearsal. @param {any} verdict @param {string} other */
+export function verdictOf(verdict, other = "this cell") {
   return section(
     "Rehearsal",
     h("p", { class: verdict.ok ? "sw-good" : "sw-bad" }, `${verdict.ok ? "✓" : "✗"} ${verdict.words}`),
@@ -18,16 +18,17 @@ export function verdictOf(verdict) {
           ]),
         )
       : null,
-    verdict.answers.length ? answersOf(verdict.answers) : null,
+    verdict.answers.length ? answersOf(verdict.answers, other) : null,
   );
 }
 
-/** Old and new answers to recorded messages. @param {[string, string, string, boolean][]} answers */
-function answersOf(answers) {
+/** Old and new answers to recorded messages.
+ * @param {[string, string, string, boolean][]} answers @param {string} other */
+function answersOf(answers, other) {
   const head = h(
     "tr",
     {},
-    ...["recorded message", "answer of the running code", "answer of this cell", ""].map((text) =>
+    ...["recorded message", "answer of the running code", `answer of ${other}`, ""].map((text) =>
       h("th", { scope: "col" }, text),
     ),
   );
