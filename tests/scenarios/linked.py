@@ -121,7 +121,7 @@ def with_session(side: Side) -> None:
 
 def settle(*sides: Side) -> None:
     """Pump until nothing comes in any more."""
-    quiet, patience = 0, 40
+    quiet, patience = 0, 60
     while quiet < 3:
         quiet += 1
         for side in sides:
