@@ -86,7 +86,7 @@ def proposal(notebook: Notebook, given: argparse.Namespace) -> Shown:
     except KernelError as problem:
         raise BadArguments(str(problem), "%swingset proposal") from None
     found = world.session.proposals.judge(row.number)
-    shown = [head(row, found), _modules(found), _findings(found), *_differences(found)]
+    shown = [head(world, row, found), _modules(found), _findings(found), *_differences(found)]
     if not given.read and not row.part and row.target in world.controller.vats:
         shown += _tried(notebook, world, row, max(0, min(given.messages, 100)))
     return Stack([*shown, *_ballots(world, row)])
@@ -173,18 +173,12 @@ def listed(world: OpenWorld) -> list[Listed]:
     found = []
     for row in world.session.proposals:
         ballots = world.session.proposals.ballots(row.number)
-        is_open = not _runs(world, row) and (not ballots or any(map(_is_open, ballots)))
+        is_open = world.session.proposals.standing(row.number) != row.bundle and (
+            not ballots or any(map(_is_open, ballots))
+        )
         votes = "; ".join(map(_votes, ballots)) or "no vat counts votes"
         found.append(Listed(row.number, row.target, row.part or "its code", row.note, votes, is_open))
     return sorted(found, key=lambda each: (not each.is_open, -each.number))
-
-
-def _runs(world: OpenWorld, row: ProposalRow) -> bool:
-    """Whether the target of a proposal for its whole code runs it."""
-    vats = world.controller.vats
-    return (
-        not row.part and row.target in vats and world.controller.kernel.vat(row.target).bundle == row.bundle
-    )
 
 
 def _is_open(ballot: Ballot) -> bool:
@@ -206,10 +200,17 @@ def _listed(world: OpenWorld) -> Shown:
     return Table("proposals", ["number", "vat", "what", "note", "votes", "is"], rows, empty)
 
 
-def head(row: ProposalRow, found: Judged) -> Message:
-    """What is proposed, of which vat, and what reading it says."""
+def head(world: OpenWorld, row: ProposalRow, found: Judged) -> Message:
+    """What is proposed, of which vat, what reading it says, and beside what it was read."""
     what = f"vat {row.target} gets another {row.part}" if row.part else f"vat {row.target} gets other code"
     lines = [found.verdict, f"the graph is {row.bundle[:35]}…"]
+    if row.part:
+        before = world.session.proposals.standing(row.number)
+        lines.append(
+            f"it is read beside the {row.part} that was decided before, of {before[:15]}…"
+            if before is not None
+            else f"it is read beside nothing: vat {row.target} has no record of a decided {row.part}"
+        )
     if row.note:
         lines.append(f"its proposer says: {row.note}")
     if row.parameters != NOTHING:

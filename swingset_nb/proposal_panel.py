@@ -102,12 +102,13 @@ class ProposalPanel(LiveWidget):
         world = self.notebook.require()
         vats = world.controller.vats
         incarnation = vats[row.target].incarnation if row.target in vats else None
-        key = (world.path, row.bundle, incarnation, len(world.session.proposals.accepted()))
+        proposals = world.session.proposals
+        key = (world.path, row.bundle, incarnation, proposals.standing(row.number), len(proposals.accepted()))
         if self._read is None or self._read[0] != key:
             found = world.session.proposals.judge(row.number)
             self._read = (key, found, _reading(found))
         _, found, shown = self._read
-        words = head(row, found)
+        words = head(world, row, found)
         return {**shown, "words": words.headline, "lines": some(words.lines)}
 
     def _try(self, _content: Mapping[str, Any]) -> None:

@@ -101,6 +101,7 @@ def test_a_function_cannot_be_tried(shell: Any) -> None:
     panel = ProposalPanel(shell._swingset_nb.notebook, 2)
     panel.refresh()
     assert panel.view["triable"] is False
+    assert "it is read beside nothing: vat shop has no record of a decided fee" in panel.view["lines"]
     press(panel, "try")
     assert "it is for fee only" in panel.error
     panel.sleep("no world is open")

@@ -47,6 +47,25 @@ def test_a_pure_function_changes_by_a_decision_and_survives_upgrades(stage: Stag
     assert stage.ask(town.auction, "leader") == "eve leads"
 
 
+def test_a_function_is_read_beside_the_one_that_was_decided_before(local: Stage) -> None:
+    """As the contract's own store says; without a decision it is read beside nothing."""
+    town = Town(local)
+    proposals = town.session.proposals
+    half = town.propose("half", "def fee(amount):\n    return amount // 2\n", part="fee")
+    third = town.propose("third", "def fee(amount):\n    return amount // 3\n", part="fee")
+    assert (proposals.standing(1), proposals.standing(2)) == (None, None)
+    assert [module.standing for module in proposals.judge(2).modules] == ["new"]
+    town.vote(town.ask("ask_function", half), "yes", "yes", "yes")
+    town.session.settle()
+    assert proposals.standing(2) == proposals.get(1).bundle
+    assert [module.standing for module in proposals.judge(1).modules] == ["known"]
+    (changed,) = proposals.judge(2).modules
+    assert changed.difference is not None
+    assert "-    return amount // 2" in changed.difference.unified()
+    town.vote(town.ask("ask_function", third), "yes", "yes", "yes")
+    assert proposals.standing(1) == proposals.get(2).bundle
+
+
 def test_code_changes_by_a_decision_while_bids_are_open(local: Stage) -> None:
     """State and identity go on; a proposal that the contract refuses changes nothing, decided or not."""
     town = Town(local)

@@ -17,7 +17,7 @@ from swingset.host.code.joined import Joined
 from swingset.host.code.rehearsal import Extent, Rehearsal, rehearse_upgrade
 from swingset.lens.source.audited import AuditedLibrary, audited_library
 from swingset.lens.source.judging import Judged, judged
-from swingset.lens.state.proposals import Ballot, ProposalRow, ballots, proposal_rows
+from swingset.lens.state.proposals import Ballot, ProposalRow, ballots, decided_part, proposal_rows
 from swingset.model.modules import module_of
 from swingset.model.wording import named
 
@@ -127,8 +127,34 @@ class Proposals:
         with self._joined.controller.lock:
             return self._joined.controller.world.bundles.get(row.bundle)
 
+    def standing(self, number: int) -> str | None:
+        """The bundle in whose place a proposal would put another: what its target runs, or has imported.
+
+        For a part of the code it is what the target's own store says of the part; None if it says nothing.
+
+        Args:
+            number: its number.
+        Raises:
+            KernelError: if there is none of that number.
+        Example:
+            >>> session.modules.define("fees", "def fee(amount): return amount")
+            True
+            >>> cap = session.devices.modulecap("fees")
+            >>> proposal = session.proposals.propose("bank", cap, part="fee")
+            >>> session.proposals.standing(1) is None
+            True
+        """
+        row, kernel = self.get(number), self._joined.controller.kernel
+        with self._joined.controller.lock:
+            if row.target not in self._joined.controller.vats:
+                return None
+            vat = kernel.vat(row.target)
+            return decided_part(kernel.store, vat.id, row.part) if row.part else vat.bundle
+
     def judge(self, number: int) -> Judged:
         """Read a proposal beside the code that its target runs. Nothing of it runs.
+
+        A function is read beside the one that was decided before it, if the target's store says which.
 
         Args:
             number: its number.
@@ -144,8 +170,16 @@ class Proposals:
         row, vats = self.get(number), self._joined.controller.vats
         running: Parts | None = None
         if row.target in vats:
-            running = () if row.part else vats.parts(row.target)
+            running = self._before(number) if row.part else vats.parts(row.target)
         return judged(row.target, self.parts(number), running, self._accepted, pure=bool(row.part))
+
+    def _before(self, number: int) -> Parts:
+        """The function that was decided before one that is proposed; without parts if none is known."""
+        bundle, bundles = self.standing(number), self._joined.controller.world.bundles
+        if bundle is None:
+            return ()
+        with self._joined.controller.lock:
+            return bundles.get(bundle)
 
     def rehearse(self, number: int, *, records: Extent = None) -> Rehearsal:
         """Do what a proposal proposes in a fork, and report what it would do; the world is not changed.

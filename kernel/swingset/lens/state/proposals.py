@@ -3,6 +3,9 @@
 Nothing runs. What is read may be a stranger's: a row that is no proposal is left out, and `verify` reports
 it.
 
+A vat that lets others set its functions has a record of which graph each was imported from. So a function can
+be read beside the one that was decided before it; that is what the vat's own store says, too.
+
 A vat that counts votes on a proposal has a record that names the proposal. What such a record says is what
 that vat says. It is shown with the vat's name, and proves nothing about any other vat.
 """
@@ -13,7 +16,7 @@ from dataclasses import dataclass
 
 from swingset.core.device_board import SOURCES
 from swingset.core.store import KernelStore
-from swingset.lens.state.records import Records, descriptors, kind_tag
+from swingset.lens.state.records import ONE, Records, descriptors, kind_tag, of_vats
 from swingset.model import capdata
 from swingset.model.capdata import CapData, NotPlain, Ref
 from swingset.model.foreign import Unreadable, read_json
@@ -21,6 +24,9 @@ from swingset.model.proposals import ROWS, is_row, parameters_key
 from swingset.model.values import value_in_words
 from swingset.model.visible import one_line
 from swingset.world.vats import TERMINATED
+
+GOVERNED_KIND = "Governed"
+"""The tag of the records that say which functions were decided."""
 
 BALLOT_KIND = "Question"
 """The tag of the records that are shown as ballots."""
@@ -85,6 +91,52 @@ def _row(store: KernelStore, device: str, key: str) -> ProposalRow | None:
     parameters = store.devices.load(device, parameters_key(number)) or capdata.NOTHING
     texts = (row["target"], row["bundle"], row["part"], row["note"])
     return ProposalRow(number, *texts, parameters, node.kref)
+
+
+def decided_part(store: KernelStore, vat: str, part: str) -> str | None:
+    """The bundle from which a part of a vat was imported, as the vat's store says; None if it says nothing.
+
+    It is not known either if several of its records have the part, from bundles that differ.
+    """
+    found = set()
+    for number, text in descriptors(store, ONE, vat).get(vat, {}).items():
+        if (kind_tag(text) or "").rpartition(".")[2] == GOVERNED_KIND:
+            for _, _, value in of_vats(store, f"vom.o+d{number}/", ONE, vat):
+                vref = _part_of(value, part)
+                bundle = None if vref is None else _bundle(store, vat, vref)
+                if bundle is not None:
+                    found.add(bundle)
+    return found.pop() if len(found) == 1 else None
+
+
+def _part_of(value: str, part: str) -> str | None:
+    """The modulecap of a part in a record, by the vat's name of it."""
+    try:
+        raw = read_json(value)
+        kept = raw.get("modulecaps") if isinstance(raw, dict) else None
+        caps = capdata.read(CapData.from_json(kept))
+    except (Unreadable, NotPlain, capdata.MalformedCapData):
+        return None
+    cap = caps.get(part) if isinstance(caps, dict) else None
+    return cap.kref if isinstance(cap, Ref) else None
+
+
+def _bundle(store: KernelStore, vat: str, vref: str) -> str | None:
+    """The bundle that a vat's import stands for, if it is a modulecap."""
+    entry = store.clists.by_vref(vat, vref)
+    node = None if entry is None else store.objects.get(entry.kref)
+    if entry is None or node is None:
+        return None
+    for device in store.devices.all():
+        if device.id == node.owner and device.kind == SOURCES:
+            kept = store.devices.load(device.id, entry.kref)
+            try:
+                known = None if kept is None else capdata.read(kept)
+            except NotPlain:
+                return None
+            bundle = known.get("bundle") if isinstance(known, dict) else None
+            return bundle if isinstance(bundle, str) else None
+    return None
 
 
 def ballots(store: KernelStore, node: str) -> list[Ballot]:
