@@ -3,15 +3,16 @@
 A class of the notebook's own with the same tag takes over the stored objects of the one before. That is what
 is wanted, and it is said.
 
-`%reset` unbinds all names, also `E` and those of vats. To the world that looks as if the user had deleted
-each of them, and it would forget what they refer to. So when all of them are gone at once, they stay stored,
-until `open` binds them again. `E` is bound at once.
+`%reset` unbinds all names, also those of vats, and `E` and `fetch`. To the world that looks as if the user
+had deleted each of them, and it would forget what they refer to. So when all of them are gone at once, they
+stay stored, until `open` binds them again. `E` and `fetch` are bound at once.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from swingset_nb.binding import OURS
 from swingset_nb.notebook import Notebook, words_of
 
 
@@ -42,7 +43,8 @@ class Again:
             print(f"defined again: {words_of(sorted(again))}; {which} on with this code")
         namespace = notebook.shell.user_ns
         had = {**notebook.binding.given, **world.session.names.holding()}  # before this cell is remembered
-        if len(had) > 1 and not any(name in namespace for name in had):
-            notebook.parted = {name: value for name, value in had.items() if name != "E"}
-            notebook.binding.offer_e()
-            print(f"all names were unbound; E is back, `{notebook.open_line()}` binds the others")
+        others = {name: value for name, value in had.items() if OURS.get(name) is not value}
+        if others and not any(name in namespace for name in had):
+            notebook.parted = others
+            back = words_of(notebook.binding.offer_ours())
+            print(f"all names were unbound; {back} are back, `{notebook.open_line()}` binds the others")

@@ -4,6 +4,9 @@ The names in a world file were chosen by whoever made it. One of them could repl
 a variable of the user. So a name is bound only if it has no meaning in the notebook yet. The user is told of
 the others, and can bind them under another name. A name that the user asks for, as with `%%vat bank`, is
 bound too, but never over a name of Python or IPython, or over what the user holds by it (`vat_names`).
+
+`E` and `fetch` of the library are bound while a world is open. `E` is so at home in the code of vats that no
+name of a world may take its place; `fetch` gives way to any.
 """
 
 from __future__ import annotations
@@ -17,8 +20,11 @@ from typing import Any
 from swingset.guest.sending.eventual import E
 from swingset.host.variables.looking import is_reference
 from swingset.model.visible import one_line
+from swingset_nb import fetch
 
 LONGEST = 100
+OURS: Mapping[str, Any] = {"E": E, "fetch": fetch}
+"""What the library binds itself, if its name is free."""
 OF_IPYTHON = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open", "display"})
 SHOWN = 10
 """How many names a sentence lists."""
@@ -87,12 +93,17 @@ class Binding:
             self._shell.user_ns[name] = names[name]
         return sorted(fit)
 
-    def offer_e(self) -> None:
-        """Bind `E` again, if it was deleted and has no other meaning."""
-        if "E" not in self._shell.user_ns:
-            self.bind({"E": E})
-        elif self._shell.user_ns["E"] is E:
-            self.given["E"] = E
+    def offer_ours(self) -> list[str]:
+        """Bind `E` and `fetch` again, where they were deleted; returns those that have no other meaning."""
+        namespace = self._shell.user_ns
+        ours = {name: value for name, value in OURS.items() if namespace.get(name, value) is value}
+        self.bind({name: value for name, value in ours.items() if name not in namespace})
+        self.given.update(ours)
+        return sorted(ours)
+
+    def gives_way(self, name: str) -> bool:
+        """Whether a name stands for something of the library, and a vat may take it."""
+        return name != "E" and name in OURS and self._shell.user_ns.get(name) is OURS[name]
 
     def _is_free(self, name: str) -> bool:
         if unfit(name, self._shell.user_ns_hidden) is not None or name == "E":

@@ -136,7 +136,7 @@ class Notebook:
         self._told = {}
         self._world = OpenWorld(path, controller, session, found, looked=controller.crank)
         self.allow_run()
-        self.binding.offer_e()
+        self.binding.offer_ours()
         if self.prepare is not None:
             self.prepare(worker)
         return self._world
@@ -218,9 +218,9 @@ class Notebook:
     # Names
 
     def give(self, names: Mapping[str, Any]) -> None:
-        """Bind names that the user has asked for, and `E` if it was deleted."""
+        """Bind names that the user has asked for, and `E` and `fetch` if they were deleted."""
         self.binding.bind(names)
-        self.binding.offer_e()
+        self.binding.offer_ours()
 
     def withdraw(self) -> list[str]:
         """Unbind every name whose value is a reference into the world; returns these names.

@@ -91,7 +91,12 @@ def share(notebook: Notebook, given: argparse.Namespace) -> Shown:
         return [net.share(value, transport=given.over, **options)]
 
     path, lines = given_out(notebook, given, "share", _SUFFIX, give)
-    hints = (f"`%swingset unshare {shlex.quote(given.label or given.name)}` takes it back",)
+    file = "" if path is None else f" {one_line(shlex.quote(path), 200)}"
+    asked = "is asked for the string" if path is None else "has it from the file"
+    hints = (
+        f"whoever types `%swingset fetch {given.name}{file}` in a notebook {asked}",
+        f"`%swingset unshare {shlex.quote(given.label or given.name)}` takes it back",
+    )
     said = [] if path is None else [f"the string is in {one_line(path, 200)}, which only you can read"]
     if given.show:
         return Message(f"{given.name} is shared; whoever has this string has it:", [*lines, *said], hints)
@@ -236,7 +241,7 @@ def bindable(notebook: Notebook, name: str, other: str) -> None:
 def _file(source: str) -> Any:
     from pathlib import Path
 
-    return source if source.startswith("ocapn://") else Path(source)
+    return source if source.startswith("ocapn") and ":" in source else Path(source)
 
 
 def fetched(notebook: Notebook, source: str | os.PathLike[str] | None) -> Any:
@@ -250,7 +255,19 @@ def fetched(notebook: Notebook, source: str | os.PathLike[str] | None) -> Any:
     try:
         return notebook.require().session.net.fetch(source)
     except KernelError as problem:
-        raise SwingSetError(str(problem), "%swingset help fetch") from None
+        raise SwingSetError(str(problem), _instead(source)) from None
+
+
+def _instead(source: str | os.PathLike[str]) -> str:
+    """What to type instead of what was fetched and is no string; nothing of it is repeated."""
+    text = str(source).strip()
+    if text.startswith("ocapn-grant:"):
+        return "this is a grant: `%swingset accept NAME GRANT` asks for what it opens"
+    if text.startswith("ocapn-card:"):
+        return "this is a card: `%swingset grant NAME CARD` gives something to its world"
+    if isinstance(source, str) and not text.startswith("ocapn:"):
+        return "`await fetch(Path(FILE))` reads the string from a file, as `%swingset fetch NAME FILE` does"
+    return "%swingset help fetch"
 
 
 def value_of(notebook: Notebook, name: str) -> Any:

@@ -89,7 +89,7 @@ def _taken(notebook: Notebook, done: Undone) -> list[str]:
     gone = notebook.binding.unbind(done.gone)
     back = notebook.binding.rebind(done.back)
     notebook.taken_back = notebook.taken_back.difference(back).union(gone)
-    notebook.binding.offer_e()
+    notebook.binding.offer_ours()
     if gone:
         lines.append(f"names that are gone: {words_of(gone)}")
     if back:

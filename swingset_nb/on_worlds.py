@@ -150,7 +150,7 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
 def _open_again(notebook: Notebook, world: OpenWorld) -> Shown:
     """Bind names of a world that is open already, unless they mean something here, and say so."""
     namespace = notebook.shell.user_ns
-    notebook.binding.offer_e()
+    notebook.binding.offer_ours()
     recalled = {**world.session.names.recall(), **notebook.parted}
     back = notebook.come_back({name: recalled[name] for name in recalled if name not in namespace})
     notebook.parted = {}
@@ -299,7 +299,7 @@ def begin_anew(notebook: Notebook, gone: list[str], left_behind: LeftBehind) -> 
     """
     world = notebook.require()
     world.pending.clear()
-    notebook.binding.offer_e()
+    notebook.binding.offer_ours()
     lines = _come_back(notebook, world, left_behind)
     dead = [name for name in gone if name not in notebook.shell.user_ns]
     if dead:

@@ -43,7 +43,8 @@ def of_name(
     if not isinstance(error, NameError) or not isinstance(error.name, str):
         return
     if not is_open:
-        yield f"no world is open in this notebook: `{line}` binds `E` and the names of that world"
+        ours = "`fetch`, `E`" if error.name == "fetch" else "`E`"
+        yield f"no world is open in this notebook: `{line}` binds {ours} and the names of that world"
     elif error.name in parted:
         yield f"the world has {error.name}, and it is not bound now: `{line}` binds it"
     elif error.name in taken_back:

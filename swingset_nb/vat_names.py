@@ -43,7 +43,8 @@ def held_by(notebook: Notebook, vat: str) -> str | None:
         return None
     value = namespace[vat]
     if not isinstance(value, Presence | Promise):
-        return None if notebook.binding.stale.get(vat) is value else shown(value)
+        gone = notebook.binding.gives_way(vat) or notebook.binding.stale.get(vat) is value
+        return None if gone else shown(value)
     if session.has_ended(value):
         return None
     name = session.references.describe(value).name

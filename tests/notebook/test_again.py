@@ -108,10 +108,10 @@ def test_another_worker_or_world_is_refused_with_the_way(walked: Kernel) -> None
 
 
 def test_reset_leaves_a_way_back(walked: Kernel) -> None:
-    """E is bound at once, and `open` binds the rest; nothing is forgotten meanwhile."""
+    """E and fetch are bound at once, and `open` binds the rest; nothing is forgotten meanwhile."""
     told = walked.run("%reset -f").printed
-    assert "E is back, `%swingset open it.world --worker local` binds the others" in told
-    assert walked.run("E").status == "ok"
+    assert "E and fetch are back, `%swingset open it.world --worker local` binds the others" in told
+    assert walked.run("(E, fetch)").status == "ok"
     line = "`%swingset open it.world --worker local` binds"
     assert f"→ the world has bank, and it is not bound now: {line} it" in walked.run("bank").traceback
     assert f"→ {line} the names that are not bound: bank" in walked.run("%swingset").plain
@@ -133,6 +133,7 @@ def test_a_world_that_is_left_is_opened_by_its_own_path(walked: Kernel, ends: st
         assert line in walked.run("%swingset").plain
         for name in ("E", "purse"):
             assert f"`{line}` binds `E` and the names of that world" in walked.run(name).traceback
+        assert f"`{line}` binds `fetch`, `E` and the names" in walked.run("fetch").traceback
         assert "names that came back: " in walked.run(line).plain
         refused = walked.run("%swingset open it.world").traceback
         assert f"{line.split()[2]} is open already" in refused

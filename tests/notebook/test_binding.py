@@ -173,7 +173,7 @@ def test_a_cell_can_be_taken_away(tmp_path: Path) -> None:
 
 
 def test_e_comes_back_where_it_was_lost(tmp_path: Path) -> None:
-    """After `%reset` the vat's cell gives it again; a name that the user gave stays the user's."""
+    """After `%reset` the cell of a vat gives it again, and `fetch`; a name that the user gave stays."""
     with Kernel(tmp_path) as kernel:
         kernel.run("%swingset open my.world --worker local")
         kernel.run(f"%%vat bank\n{ROOT}")
@@ -184,6 +184,18 @@ def test_e_comes_back_where_it_was_lost(tmp_path: Path) -> None:
         kernel.run(f"%%vat bank\n{ROOT}")
         assert kernel.run("E").plain == "2.718"
         assert "E has another meaning here" in kernel.run("%swingset").plain
+        kernel.run("fetch = bank")
+        assert "fetch" in kernel.run("%swingset undo").plain
+        assert "promise for an object of another world" in kernel.run("fetch.__doc__").plain
+        assert kernel.run(f"%%vat fetch\n{ROOT}").status == "ok"
+        assert "root of fetch" in kernel.run("fetch").plain
+        kernel.run("%swingset close")
+        kernel.run("fetch = 5")
+        opened = kernel.run("%swingset open my.world --worker local").plain
+        assert (
+            "not bound, because these names have another meaning here or are not valid names: fetch" in opened
+        )
+        assert kernel.run("fetch").plain == "5"
 
 
 def test_a_session_without_a_notebook_asks_too(gift: Path) -> None:

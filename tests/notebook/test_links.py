@@ -50,7 +50,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
 
 def test_a_notebook_uses_an_object_of_another_process(opened: Kernel) -> None:
     """It awaits the object and its answers as if they were here; an error has its line."""
-    opened.run("from pathlib import Path; from swingset_nb import fetch")
+    opened.run("from pathlib import Path")
     opened.run("theirs = await fetch(Path('it'))")
     assert opened.run("await E(theirs).deposit(5)").plain == "5"
     assert opened.run("await E(E(E(theirs).sub_purse()).sub_purse()).deposit(7)").plain == "7"
@@ -91,6 +91,7 @@ def test_a_string_is_in_no_output_unless_asked_for(opened: Kernel) -> None:
                "def build_root_object():\n    return Counter()")  # fmt: skip
     told = opened.run("%swingset share counter").plain
     assert "the string is in counter.ocapn, which only you can read" in told
+    assert "→ whoever types `%swingset fetch counter counter.ocapn` in a notebook" in told
     path = opened.folder / "counter.ocapn"
     assert path.read_text().startswith("ocapn://")
     assert path.stat().st_mode & 0o777 == 0o600
@@ -165,6 +166,10 @@ def test_what_is_shared_is_told_as_the_world_stands(opened: Kernel) -> None:
         ("%swingset fetch print it", "'print' means something else in every notebook"),
         ("%swingset fetch it", "nobody can be asked here"),
         ("%swingset fetch it nowhere.ocapn", "the address cannot be read"),
+        ("fetch('it')", "`await fetch(Path(FILE))` reads the string from a file"),
+        ("%swingset fetch it ocapn-grant:AAAA", "this is a grant: `%swingset accept NAME GRANT`"),
+        ("%swingset fetch it ocapn-card:AAAA", "this is a card: `%swingset grant NAME CARD`"),
+        ("%swingset fetch it ocapn://nobody", "this is "),
     ],
 )
 def test_a_line_that_cannot_be_done_is_refused(opened: Kernel, line: str, said: str) -> None:
