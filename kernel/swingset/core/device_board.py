@@ -22,7 +22,7 @@ from swingset.model.capdata import CapData, MalformedCapData, Ref
 from swingset.model.foreign import said
 from swingset.model.messages import Message, Send
 from swingset.model.refs import is_kref, kref_type
-from swingset.model.sourced import bundle_named
+from swingset.model.sourced import Naming, looks_sourced
 from swingset.model.wording import named
 from swingset.world.device_records import DeviceRecord
 from swingset.world.errors import DamagedRow, WorldError
@@ -214,6 +214,7 @@ class DeviceBoard:
         """A device's answer, if it can pass: code of the host can be wrong, and its caller is a vat."""
         if not isinstance(answer, CapData):
             raise MalformedCapData(f"it is {type(answer).__name__}, not CapData")
+        named_by_device = isinstance(answer, Naming) and device.kind == SOURCES
         answer = CapData.from_json(answer.to_json())
         for slot in answer.slots:
             known = is_kref(slot) and (
@@ -221,7 +222,7 @@ class DeviceBoard:
             )
             if not known:
                 raise MalformedCapData(f"it mentions {slot!r:.40}, which there is not")
-        if device.kind != SOURCES and bundle_named([False, answer.to_json()]) is not None:
+        if looks_sourced(answer) and not named_by_device:
             raise MalformedCapData("only a bundle device answers with the source of a bundle")
         return answer
 

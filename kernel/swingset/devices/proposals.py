@@ -14,6 +14,7 @@ from swingset.core.device_board import DeviceContext, DeviceError
 from swingset.devices import plain
 from swingset.model.capdata import CapData, Ref
 from swingset.model.proposals import is_row, parameters_key, row_key
+from swingset.model.sourced import looks_sourced
 
 MOST_TEXT = 10_000
 """The longest note of a proposal, and the longest name in it."""
@@ -42,9 +43,12 @@ def propose(args: CapData, bundle: str | None, context: DeviceContext) -> CapDat
 
 def _parameters(args: CapData) -> CapData:
     try:
-        return plain.part(args, 2)
+        given = plain.part(args, 2)
     except LookupError:
         return plain.NOTHING
+    if looks_sourced(given):
+        raise DeviceError("parameters are data, and these stand for the source of a bundle", name="TypeError")
+    return given
 
 
 def of_number(args: CapData, context: DeviceContext) -> CapData:

@@ -5,7 +5,9 @@ already, under its hash. So the transcript keeps an answer that names the hash, 
 to a worker, in its turn or in a replay, puts the source in its place. A vat cannot tell the difference, and
 an archive or a replay cannot bring another source, because the hash would be another.
 
-No other answer looks like it: data of a vat never has a key that begins with `#`.
+No other answer looks like it. Well-formed data never has a key that begins with `#`, but a vat without the
+guest library says what it likes, and a device passes on what it was given. So looking like it is not enough
+where an answer is made: only a `Naming`, which no vat's words become, may name a bundle.
 """
 
 from __future__ import annotations
@@ -25,9 +27,20 @@ _BEGIN, _END = '#{"#source":', "}"
 _LONGEST = 300
 
 
-def naming(bundle: str) -> CapData:
+class Naming(CapData):
+    """An answer that a device made itself to name a bundle, and did not get from anyone."""
+
+    __slots__ = ()
+
+
+def naming(bundle: str) -> Naming:
     """The answer that stands for the parts of a bundle."""
-    return CapData(f"{_BEGIN}{json.dumps(bundle)}{_END}")
+    return Naming(f"{_BEGIN}{json.dumps(bundle)}{_END}")
+
+
+def looks_sourced(value: CapData) -> bool:
+    """Whether whoever reads this as an answer would take it for the source of a bundle."""
+    return bundle_named([False, value.to_json()]) is not None
 
 
 def bundle_named(answer: Any) -> str | None:
