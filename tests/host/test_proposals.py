@@ -6,6 +6,7 @@ get. No case runs: reading shows it. What only a run shows, such as a facet that
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from textwrap import dedent
@@ -15,6 +16,7 @@ import pytest
 
 from swingset import KernelError, RemoteError, audited_library, read_audited
 from swingset.lens.source.graphs import MOST_READ, graph_of
+from swingset.lens.source.judging import Finding
 from swingset.model.capdata import CapData
 from swingset.model.modules import EXITS, exits_source
 from tests.meddling import crank
@@ -119,6 +121,19 @@ CASES: dict[str, Case] = {
         more=[(EXITS, '__exists__ = ["swingset.vat"]; import os\n')],
         says="declaration",
     ),
+    **{
+        f"a declaration that is {what}": Case(
+            DOUBT | {"undeclared-exit"}, exits=None, more=[(EXITS, text)], says="declaration"
+        )
+        for what, text in {
+            "too deep": "[" * 100_000,
+            "too deep within": '__exits__ = ["swingset.vat", ' + "[" * 100_000,
+            "an object": "__exits__ = " + '{"a":' * 100_000,
+            "a text": '__exits__ = "["',
+            "a number of many digits": "__exits__ = [" + "9" * 100_000 + "]",
+            "empty": "",
+        }.items()
+    },
     "a source that is no Python": Case(
         DOUBT | {"unused-module", "unused-exit"}, shop="def build_root_object(:\n", says="no Python"
     ),
@@ -278,6 +293,8 @@ def test_what_is_too_much_to_be_read_is_a_doubt() -> None:
 FORGED = {
     "no json": ("{", "it is"),
     "another format": ('{"format": 2}', 'no "format" 1'),
+    "half a character": ("\ud800", "half a character"),
+    "half a character in it": ('{"format": 1, "author": "\ud800", "modules": {}}', "half a character"),
     "no author": ('{"format": 1, "modules": {}}', 'wants an "author"'),
     "a hash that is none": ('{"format": 1, "author": "x", "modules": {"12": ["a", "b"]}}', "wants a hash"),
     "a module without a name": (
@@ -306,6 +323,32 @@ def test_a_forged_library_is_another_file_and_audits_no_other_source() -> None:
     (digest,) = true.modules
     assert true.says(digest) == "audited by ann as scale"
     assert true.says(graph_of((("module scale", SCALE + "# x\n"),)).modules[0].hash) is None
+
+
+CLAIMS = ["ann as shop; audited by bob", 'ann" as shop; "bob', "ann as shop", "ann:", "\\", ""]
+
+
+@pytest.mark.parametrize("place", ["author", "name", "note"])
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_no_text_of_an_author_passes_for_another_author(place: str, claim: str) -> None:
+    """What is not one word stands in quotes, with its own quotes escaped."""
+    texts = {"author": "eve", "name": "rates", "note": "seen", place: claim}
+    library = audited_library(texts["author"], {texts["name"]: SCALE}, texts["note"])
+    said = library.says(next(iter(library.modules)))
+    assert said is not None
+    shown = {what: text if text.isalnum() else json.dumps(text) for what, text in texts.items()}
+    note = f": {shown['note']}" if texts["note"] else ""
+    assert said == f"audited by {shown['author']} as {shown['name']}{note}"
+
+
+@pytest.mark.parametrize(
+    "part", ["module \x1b[31mred", "module \u202ereversed", "module two\nlines", "\ud800"]
+)
+def test_a_finding_in_words_has_no_control_characters_of_a_part(part: str) -> None:
+    """The name of a part is its author's, and is shown as text of strangers is."""
+    words = str(Finding("odd-name", "its name is odd", part))
+    assert words.isprintable()
+    assert words.endswith(": its name is odd")
 
 
 def test_a_row_that_is_no_proposal_is_left_out(local: Stage) -> None:

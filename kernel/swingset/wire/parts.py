@@ -62,9 +62,13 @@ def declared_exits(parts: Sequence[Sequence[str]]) -> frozenset[str] | None:
     found = [source for name, source in parts if name == EXITS]
     if not found:
         return None
+    text = found[0].removeprefix(_EXITS_ARE) if len(found) == 1 else ""
+    # No name has a bracket. How deep a reader follows others would depend on the stack of its caller.
+    if text.count("[") != 1 or "{" in text:
+        return frozenset()
     try:
-        names = json.loads(found[0].removeprefix(_EXITS_ARE)) if len(found) == 1 else []
+        names = json.loads(text)
     except ValueError:
-        names = []
+        return frozenset()
     fits = isinstance(names, list) and all(isinstance(name, str) for name in names)
     return frozenset(names if fits else ())

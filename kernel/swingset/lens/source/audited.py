@@ -3,7 +3,8 @@
 A library names modules by the hashes of their sources, so it can be passed on, and nobody can put another
 source under a hash. But anybody can write a file that says anything of any hash, under any name. So a library
 counts only for who has accepted exactly this file, by its digest; and what it says is shown as what its
-author says.
+author says. A text of more than one word is shown in quotes, so that no name or note passes for a sentence of
+another author.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from dataclasses import dataclass, field
 
 from swingset.core.errors import KernelError
 from swingset.lens.source.graphs import module_hash
+from swingset.model.capdata import is_well_formed
 from swingset.model.foreign import Unreadable, read_json
-from swingset.model.spelling import canonical
+from swingset.model.spelling import canonical, spelled
 from swingset.model.visible import one_line
 
 FORMAT = 1
@@ -24,6 +26,7 @@ MOST_MODULES = 100_000
 MOST_BYTES = 50_000_000
 _LONGEST = 200
 _HASH = re.compile(r"[0-9a-f]{128}\Z", re.ASCII)
+_WORD = re.compile(r"[\w.@+-]+\Z")
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class AuditedLibrary:
         if found is None:
             return None
         name, note = found
-        return f"audited by {self.author} as {name}" + (f": {note}" if note else "")
+        return f"audited by {_told(self.author)} as {_told(name)}" + (f": {_told(note)}" if note else "")
 
     def text(self) -> str:
         """The file, to be passed on.
@@ -100,6 +103,8 @@ def read_audited(text: str) -> AuditedLibrary:
     """
     if len(text) > MOST_BYTES:
         raise KernelError(_wrong(f"it has more than {MOST_BYTES:,} characters"))
+    if not is_well_formed(text):
+        raise KernelError(_wrong("it has half a character, which no file has"))
     try:
         raw = read_json(text)
     except Unreadable as problem:
@@ -119,6 +124,11 @@ def read_audited(text: str) -> AuditedLibrary:
 
 def _is_said(said: object) -> bool:
     return isinstance(said, list) and len(said) == 2 and all(isinstance(text, str) for text in said)
+
+
+def _told(text: str) -> str:
+    """A text of an author within a sentence of ours."""
+    return text if _WORD.match(text) else spelled(text)
 
 
 def _wrong(why: str) -> str:

@@ -52,7 +52,7 @@ class Finding:
     module: str | None = None
 
     def __str__(self) -> str:
-        return self.words if self.module is None else f"{self.module}: {self.words}"
+        return self.words if self.module is None else f"{one_line(self.module, 80)}: {self.words}"
 
 
 @dataclass(frozen=True)
