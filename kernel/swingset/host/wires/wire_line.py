@@ -218,7 +218,6 @@ class Line:
                 left = until - time.monotonic()
                 if self._due():
                     Running(self._opened).run(policies.seconds(max(left, 0.001)), None)
-                    self._tending.due = True  # what was taken in an earlier slice may have run only now
                 if left <= 0 or not (taken or self._due()):
                     break
             self._opened.commit("what came in")
@@ -304,6 +303,7 @@ class Line:
             return
         if event.target != self._kernel.root_of(NET):
             return
+        self._tending.due = True  # what was taken from the inbox may run in a later slice, or in a cell
         method, args = read(event.message.methargs)[:2]
         if method == "received" and self.meters is not None:
             size, spent = len(args[1]), report.computrons or 0
