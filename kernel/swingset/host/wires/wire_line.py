@@ -329,7 +329,8 @@ class Line:
 
     def _refused(self, connection: str, why: str) -> None:
         """A stranger was sent away before the vat knew of it; on the thread of the sockets."""
-        said = {"event": "refused", "connection": connection, "peer": "", "why": one_line(why, 300)}
+        about = {"event": "refused", "connection": connection, "peer": "", "code": ""}
+        said = {**about, "why": one_line(why, 300)}
         self.log.append(said)
 
     def _due(self) -> bool:
