@@ -199,6 +199,9 @@ def test_what_goes_wrong_in_a_fork_is_its_outcome(bank: Any, processes: Any) -> 
     ]
     assert "\x1b" not in str(found) + found._repr_html_()
     assert found.headline() == "4 variants, 3 failed"
+    assert "line 5 of the measure" in (found[2].error or ""), found[2].error
+    with pytest.raises(swingset.KernelError, match="from 0 to 3"):
+        found.open(4)
 
 
 def test_a_variant_is_opened_here(bank: Any) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from swingset.core.errors import KernelError
+from swingset.model.counting import plural
 from swingset.model.visible import one_line
 
 if TYPE_CHECKING:
@@ -103,7 +104,9 @@ class Sweep(Sequence[TrialOutcome]):
             >>> found.open(0).cranks == found[0].cranks
             True
         """
-        outcome: TrialOutcome = self[place]
+        if place not in range(len(self)):
+            raise KernelError(f"there is no variant {place}: they are numbered from 0 to {len(self) - 1}")
+        outcome = self._outcomes[place]
         found, digest = self._again(place, look)
         if digest != outcome.digest:
             raise KernelError(
@@ -127,7 +130,7 @@ class Sweep(Sequence[TrialOutcome]):
         """How many variants there are, how many were known, and in how many something went wrong."""
         known = f", {self.known:,} known before" if self.known else ""
         failed = f", {len(self.failed):,} failed" if self.failed else ""
-        return f"{len(self):,} variants{known}{failed}"
+        return f"{plural(len(self), 'variant')}{known}{failed}"
 
     def _repr_html_(self) -> str:
         lines = [outcome.columns() for outcome in self[:MOST_SHOWN]]

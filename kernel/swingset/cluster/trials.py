@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from traceback import walk_tb
 from typing import Any
 
 from swingset.cluster.outcomes import TrialOutcome
@@ -146,11 +147,16 @@ def outcome_of(
     try:
         found, digest = live(controller, variant, refs, measure)
     except Exception as problem:
-        return TrialOutcome(place, name, dict(variant.values), error=_in_words(problem))
-    error = None if found.error is None else _in_words(found.error)
+        return TrialOutcome(place, name, dict(variant.values), error=_in_words(problem, measure))
+    error = None if found.error is None else _in_words(found.error, measure)
     row = {} if error is not None else dict(found.answer)
     return TrialOutcome(place, name, dict(variant.values), row, digest, found.cranks, found.computrons, error)
 
 
-def _in_words(problem: BaseException) -> str:
-    return f"{one_line(type(problem).__name__, 80)}: {one_line(said(problem), 400)}"
+def _in_words(problem: BaseException, measure: Measure) -> str:
+    words = f"{one_line(type(problem).__name__, 80)}: {one_line(said(problem), 400)}"
+    code = getattr(measure, "__code__", None)
+    if code is None:
+        return words
+    lines = [line for frame, line in walk_tb(problem.__traceback__) if frame.f_code is code]
+    return words if not lines else f"{words} (line {lines[-1] - code.co_firstlineno + 1} of the measure)"
