@@ -274,8 +274,9 @@ class Explorer(LiveWidget):
             words = market.pictures()[2].words if market.is_open else "no market is open"
             return {"view": "market", "headline": words, "rows": plain(market.funds()[:MOST_WATCHED])}
         if self._watching == "proposals":
-            rows = listed(self.notebook.require())
+            rows, older = listed(self.notebook.require())
             words = f"{sum(row.is_open for row in rows):,} of {len(rows):,} are open; a click opens the page"
+            words += f"; {older:,} older ones are not shown" if older else ""
             return {"view": "proposals", "headline": words, "rows": plain(rows[:MOST_WATCHED])}
         return {"view": "", "headline": "", "rows": []}
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from swingset.core.errors import KernelError
 from swingset.guest.base.errors import RemoteError
@@ -18,7 +20,7 @@ from swingset.lens.pictures.graph_picture import draw_graph
 from swingset.lens.source.audited import MOST_BYTES, read_audited
 from swingset.lens.source.difference import Difference, unified
 from swingset.lens.source.judging import Judged, JudgedModule
-from swingset.lens.state.proposals import Ballot, ProposalRow
+from swingset.lens.state.proposals import Ballot, ProposalRow, ballots, standing
 from swingset.model.capdata import NOTHING
 from swingset.model.lines import source_lines
 from swingset.model.visible import one_line
@@ -32,6 +34,11 @@ from swingset_nb.render import Diff, Illustrated, Message, Shown, Stack, Table
 
 MOST_DIFFERENCES = 30
 """How many modules are shown with their differences."""
+
+Believed = TypeVar("Believed")
+
+MOST_LISTED = 100
+"""How many proposals are listed, the newest: what is voted on them is looked up for each."""
 
 MESSAGES = 20
 """How many of the last messages a shadow run delivers to both codes."""
@@ -98,18 +105,20 @@ def proposal(notebook: Notebook, given: argparse.Namespace) -> Shown:
     argument("file", metavar="FILE", nargs="?", help="the file of a library"),
     argument("--write", metavar="N", type=int, help="write one of the modules of a proposal to a new file"),
     argument("--author", metavar="NAME", default="", help="with --write: who has looked into them"),
-    argument(
-        "--accept", metavar="DIGEST", help="let it count in this session: the first 12 characters or more"
-    ),
+    argument("--accept", metavar="DIGEST", help="let it count here: the first 12 characters or more"),
+    argument("--withdraw", metavar="DIGEST", help="let an accepted one count no more"),
     completes="path",
 )
 def audited(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Show or accept a library of audited modules."""
     world = notebook.require()
+    if given.withdraw is not None:
+        library = _believed(lambda: world.session.proposals.withdraw(given.withdraw))
+        return Message(f"the library of {library.author} with digest {library.digest[:12]} counts no more")
     if given.file is None:
         rows: list[list[object]] = [
             [library.author, f"{len(library.modules):,}", library.digest[:12]]
-            for library in world.session.proposals.accepted()
+            for library in _believed(world.session.proposals.accepted)
         ]
         empty = "none; `%swingset audited FILE` looks at one"
         return Table("accepted libraries of audited modules", ["author", "modules", "digest"], rows, empty)
@@ -133,8 +142,17 @@ def audited(notebook: Notebook, given: argparse.Namespace) -> Shown:
             f"{given.file} has digest {short}, not {given.accept[:64]}: it is another file",
             "%swingset audited",
         )
-    world.session.proposals.accept(library)
-    return Message(f"the library with digest {short} counts in this session", [counted])
+    _believed(lambda: world.session.proposals.accept(library))
+    lines = [counted, "it is kept in a file beside the world, and is no part of the world"]
+    return Message(f"the library with digest {short} counts here", lines if world.path else lines[:1])
+
+
+def _believed(act: Callable[[], Believed]) -> Believed:
+    """Do something with the accepted libraries; raises `BadArguments` with what helps."""
+    try:
+        return act()
+    except KernelError as problem:
+        raise BadArguments(str(problem), "%swingset audited") from None
 
 
 def _written(world: OpenWorld, path: str, number: int, author: str) -> Shown:
@@ -165,20 +183,20 @@ class Listed:
     is_open: bool
 
 
-def listed(world: OpenWorld) -> list[Listed]:
-    """The proposals of a world, the open ones first, and of these the newest.
+def listed(world: OpenWorld) -> tuple[list[Listed], int]:
+    """The newest proposals of a world, the open ones first, and how many older ones are left out.
 
     One is open if its target does not run it, and no vat says that the votes on it were counted.
     """
-    found = []
-    for row in world.session.proposals:
-        ballots = world.session.proposals.ballots(row.number)
-        is_open = world.session.proposals.standing(row.number) != row.bundle and (
-            not ballots or any(map(_is_open, ballots))
-        )
-        votes = "; ".join(map(_votes, ballots)) or "no vat counts votes"
-        found.append(Listed(row.number, row.target, row.part or "its code", row.note, votes, is_open))
-    return sorted(found, key=lambda each: (not each.is_open, -each.number))
+    rows = world.session.proposals.all()
+    store, found = world.controller.kernel.store, []
+    with world.controller.lock:
+        for row in rows[-MOST_LISTED:]:
+            told = ballots(store, row.node)
+            is_open = standing(store, row) != row.bundle and (not told or any(map(_is_open, told)))
+            votes = "; ".join(map(_votes, told)) or "no vat counts votes"
+            found.append(Listed(row.number, row.target, row.part or "its code", row.note, votes, is_open))
+    return sorted(found, key=lambda each: (not each.is_open, -each.number)), len(rows) - len(found)
 
 
 def _is_open(ballot: Ballot) -> bool:
@@ -192,12 +210,14 @@ def _votes(ballot: Ballot) -> str:
 
 
 def _listed(world: OpenWorld) -> Shown:
+    found, older = listed(world)
     rows: list[list[object]] = [
         [each.number, each.target, each.what, each.note, each.votes, "open" if each.is_open else "decided"]
-        for each in listed(world)
+        for each in found
     ]
     empty = "none; `%swingset propose VAT MODULE` makes one"
-    return Table("proposals", ["number", "vat", "what", "note", "votes", "is"], rows, empty)
+    notes = [f"and {older:,} older ones: `session.proposals.all()` has them"] if older else []
+    return Table("proposals", ["number", "vat", "what", "note", "votes", "is"], rows, empty, notes)
 
 
 def head(world: OpenWorld, row: ProposalRow, found: Judged) -> Message:

@@ -79,7 +79,8 @@ class ProposalPanel(LiveWidget):
         world = self.notebook.require()
         try:
             row = world.session.proposals.get(self.number)
-        except KernelError as problem:  # the world has gone back to before it was made
+            read = self._shown(row)
+        except KernelError as problem:  # the world has gone back to before it was made, or files are damaged
             return {"open": False, "why": str(problem)}
         ballots = world.session.proposals.ballots(self.number)
         tried = self.tried
@@ -90,7 +91,7 @@ class ProposalPanel(LiveWidget):
             "number": row.number,
             "vat": row.target,
             "line": f"%swingset proposal {row.number}{'' if tried else ' --read'}",
-            **self._shown(row),
+            **read,
             "tried": tried,
             "triable": not row.part and row.target in world.controller.vats,
             "ballots": [{"vat": each.vat, "said": list(each.said)} for each in ballots[:MOST_BALLOTS]],
@@ -103,7 +104,8 @@ class ProposalPanel(LiveWidget):
         vats = world.controller.vats
         incarnation = vats[row.target].incarnation if row.target in vats else None
         proposals = world.session.proposals
-        key = (world.path, row.bundle, incarnation, proposals.standing(row.number), len(proposals.accepted()))
+        believed = tuple(library.digest for library in proposals.accepted())
+        key = (world.path, row.bundle, incarnation, proposals.standing(row.number), believed)
         if self._read is None or self._read[0] != key:
             found = world.session.proposals.judge(row.number)
             self._read = (key, found, _reading(found))

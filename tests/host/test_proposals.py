@@ -7,14 +7,17 @@ get. No case runs: reading shows it. What only a run shows, such as a facet that
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
 
 from swingset import KernelError, RemoteError, audited_library, read_audited
+from swingset.host.code.accepting import Accepted
 from swingset.lens.source.graphs import MOST_READ, graph_of
 from swingset.lens.source.judging import Finding
 from swingset.model.capdata import CapData
@@ -363,3 +366,67 @@ def test_a_row_that_is_no_proposal_is_left_out(local: Stage) -> None:
         for key, body in (("proposal.1", "#1"), ("proposal." + "9" * 15, "#[1]"), ("proposal.x", "{")):
             store.devices.keep(device.id, key, CapData(body))
     assert [row.number for row in session.proposals] == [1]
+
+
+def test_accepted_libraries_outlast_the_session_and_are_no_part_of_the_world(tmp_path: Path) -> None:
+    """They are in a file beside the world, under the digests that were accepted; a copy believes nobody."""
+    path, text = tmp_path / "a.world", audited_library("ann", {"scale": SCALE}, "small").text()
+    library, other = read_audited(text + "\n"), audited_library("bob", {"rates": "X = 1\n"})
+    stage = Stage("local", path)
+    digest = stage.controller.digest()
+    for each in (library, library, other):
+        stage.session.proposals.accept(each)
+    assert stage.session.proposals.withdraw(other.digest[:12]) == other
+    with pytest.raises(KernelError, match=rf"by 'x'; there are: {library.digest[:12]}"):
+        stage.session.proposals.withdraw("x")
+    assert stage.controller.digest() == digest
+    stage.close()
+    shutil.copy(path, tmp_path / "b.world")
+    for name, found in (("a.world", [library]), ("b.world", [])):
+        stage = Stage("local", tmp_path / name)
+        assert stage.session.proposals.accepted() == found
+        stage.close()
+
+
+WRONG = {
+    "no json": ("{", "is not what this library writes"),
+    "another format": ('{"format": 2, "libraries": []}', "is not what this library writes"),
+    "no list": ('{"format": 1, "libraries": {}}', "is not what this library writes"),
+    "no pair": ('{"format": 1, "libraries": [1]}', "is not what this library writes"),
+    "a digest that is none": ('{"format": 1, "libraries": [["x", "{}"]]}', "is not what this library writes"),
+    "no library": (
+        '{"format": 1, "libraries": [["' + "0" * 64 + '", "{}"]]}',
+        "is not what this library writes",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_file_of_accepted_libraries_that_is_none_is_refused_with_what_helps(
+    case: str, tmp_path: Path
+) -> None:
+    """The world opens, and a proposal is not read as if nobody was believed."""
+    text, words = WRONG[case]
+    path = tmp_path / "a.world.audited"
+    path.write_text(text)
+    path.chmod(0o600)
+    with pytest.raises(KernelError, match=f"{words}: put the right file there"):
+        Accepted(str(tmp_path / "a.world")).all()
+
+
+def test_a_file_of_accepted_libraries_that_others_can_write_is_refused(tmp_path: Path) -> None:
+    """So is a link, and one that cannot be written leaves what counted."""
+    world = str(tmp_path / "a.world")
+    Accepted(world).add(audited_library("ann", {"scale": SCALE}))
+    path = tmp_path / "a.world.audited"
+    path.chmod(0o622)
+    with pytest.raises(KernelError, match=r"others can write .*: chmod 600"):
+        Accepted(world).all()
+    path.rename(tmp_path / "other")
+    path.symlink_to(tmp_path / "other")
+    with pytest.raises(KernelError, match=r"it is a link"):
+        Accepted(world).all()
+    lost = Accepted(str(tmp_path / "none" / "a.world"))
+    with pytest.raises(KernelError, match="cannot be written"):
+        lost.add(audited_library("ann", {"scale": SCALE}))
+    assert lost.all() == []

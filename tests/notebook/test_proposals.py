@@ -92,7 +92,7 @@ def test_a_library_counts_after_it_was_accepted_by_its_digest(proposing: Kernel,
     assert "audited by" not in proposing.run("%swingset proposal 1 --read").plain.replace("audited by  ", "")
     wrong = proposing.run(f"%swingset audited {path} --accept {'0' * 12}").traceback
     assert "it is another file" in wrong
-    assert "counts in this session" in proposing.run(f"%swingset audited {path} --accept {short}").plain
+    assert "counts here" in proposing.run(f"%swingset audited {path} --accept {short}").plain
     assert "audited by ann as scale" in proposing.run("%swingset proposal 1 --read").plain
     assert "ann" in proposing.run("%swingset audited").plain
     written = tmp_path / "written.json"
@@ -104,6 +104,9 @@ def test_a_library_counts_after_it_was_accepted_by_its_digest(proposing: Kernel,
     assert digest in said
     assert "cannot be written" in proposing.run(f"{line} --author bob").traceback
     assert "no proposal 9" in proposing.run(f"%swingset audited {written}2 --write 9 --author b").traceback
+    assert f"{short} counts no more" in proposing.run(f"%swingset audited --withdraw {short}").plain
+    assert "audited by ann" not in proposing.run("%swingset proposal 1 --read").plain
+    assert "no accepted library is meant" in proposing.run(f"%swingset audited --withdraw {short}").traceback
     path.write_text("{")
     assert "this is no library" in proposing.run(f"%swingset audited {path}").traceback
     assert "cannot be read" in proposing.run(f"%swingset audited {path}.none").traceback

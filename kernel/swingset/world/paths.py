@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from .descriptors import close_descriptor, open_descriptor, read_start, refuse_odd
 from .errors import NotAWorld, OddFile, WorldError, WorldMissing
@@ -69,6 +70,21 @@ def new_file(path: str, kind: str, is_draft: Callable[[bytes], bool]) -> Iterato
     finally:
         close_descriptor(fd)
     sync_folder(path)
+
+
+def replace_text(path: str, text: str) -> None:
+    """Put a text in the place of a file, as a whole, for its owner alone; raises `OSError`."""
+    number, name = tempfile.mkstemp(prefix=".swingset-", dir=os.path.dirname(os.path.abspath(path)))
+    try:
+        with open(number, "w", encoding="utf-8") as file:  # it was made with mode 0600
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
 
 
 def _open_draft(draft: str, kind: str, is_draft: Callable[[bytes], bool]) -> int:

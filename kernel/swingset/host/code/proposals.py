@@ -3,7 +3,8 @@
 Nothing here performs a proposal. Who holds the admin node of the target does that, such as a governor after a
 vote; a host may as well upgrade the vat itself.
 
-Libraries of audited modules count for this session only, and only those that it has accepted.
+Libraries of audited modules count only if the host of this world has accepted them; it keeps them beside the
+world (`accepting`).
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.host.base.starting import Parts
+from swingset.host.code.accepting import Accepted
 from swingset.host.code.joined import Joined
 from swingset.host.code.rehearsal import Extent, Rehearsal, rehearse_upgrade
 from swingset.lens.source.audited import AuditedLibrary, audited_library
 from swingset.lens.source.judging import Judged, judged
-from swingset.lens.state.proposals import Ballot, ProposalRow, ballots, decided_part, proposal_rows
+from swingset.lens.state.proposals import Ballot, ProposalRow, ballots, proposal_rows, standing
 from swingset.model.modules import module_of
 from swingset.model.wording import named
 
@@ -31,7 +33,7 @@ class Proposals:
 
     def __init__(self, joined: Joined) -> None:
         self._joined = joined
-        self._accepted: list[AuditedLibrary] = []
+        self._accepted = Accepted(joined.controller.path)
 
     def __iter__(self) -> Iterator[ProposalRow]:
         return iter(self.all())
@@ -144,12 +146,9 @@ class Proposals:
             >>> session.proposals.standing(1) is None
             True
         """
-        row, kernel = self.get(number), self._joined.controller.kernel
+        row = self.get(number)
         with self._joined.controller.lock:
-            if row.target not in self._joined.controller.vats:
-                return None
-            vat = kernel.vat(row.target)
-            return decided_part(kernel.store, vat.id, row.part) if row.part else vat.bundle
+            return standing(self._joined.controller.kernel.store, row)
 
     def judge(self, number: int) -> Judged:
         """Read a proposal beside the code that its target runs. Nothing of it runs.
@@ -171,7 +170,7 @@ class Proposals:
         running: Parts | None = None
         if row.target in vats:
             running = self._before(number) if row.part else vats.parts(row.target)
-        return judged(row.target, self.parts(number), running, self._accepted, pure=bool(row.part))
+        return judged(row.target, self.parts(number), running, self._accepted.all(), pure=bool(row.part))
 
     def _before(self, number: int) -> Parts:
         """The function that was decided before one that is proposed; without parts if none is known."""
@@ -245,26 +244,49 @@ class Proposals:
         return audited_library(author, {_bare(module.name): module.facts.source for module in modules}, note)
 
     def accept(self, library: AuditedLibrary) -> None:
-        """Let the word of a library of audited modules count in this session.
+        """Let the word of a library of audited modules count, here and whenever the world is opened here.
+
+        It is kept in a file beside the world, and is no part of the world: a copy of it believes nobody.
 
         Args:
             library: the library; its digest names exactly one file.
+        Raises:
+            KernelError: if the file cannot be written, or there are a hundred libraries.
         Example:
             >>> session.proposals.accept(swingset.audited_library("ann", {"rates": "BASE = 5"}))
             >>> [library.author for library in session.proposals.accepted()]
             ['ann']
         """
-        if library.digest not in {known.digest for known in self._accepted}:
-            self._accepted.append(library)
+        self._accepted.add(library)
+
+    def withdraw(self, digest: str) -> AuditedLibrary:
+        """Let the word of a library count no more.
+
+        Args:
+            digest: how its digest begins.
+        Returns:
+            The library.
+        Raises:
+            KernelError: unless exactly one accepted library has such a digest, or if the file cannot be
+                written.
+        Example:
+            >>> library = swingset.audited_library("ann", {"rates": "BASE = 5"})
+            >>> session.proposals.accept(library)
+            >>> session.proposals.withdraw(library.digest[:12]).author
+            'ann'
+        """
+        return self._accepted.remove(digest)
 
     def accepted(self) -> list[AuditedLibrary]:
         """The libraries that were accepted, in this order.
 
+        Raises:
+            KernelError: if the file beside the world is not what `accept` writes.
         Example:
             >>> session.proposals.accepted()
             []
         """
-        return list(self._accepted)
+        return self._accepted.all()
 
 
 def _bare(part: str) -> str:

@@ -14,13 +14,11 @@ The file is JSON, of mode 0600, and is replaced as a whole. A file that others c
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import json
 import os
 import secrets
 import stat
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -38,6 +36,7 @@ from swingset.net.cards import MOST_STATEMENTS, Statement, read_statements
 from swingset.net.keys import named_by
 from swingset.net.locators import Locator
 from swingset.net.values import Malformed
+from swingset.world.paths import replace_text
 
 SUFFIX = ".secrets"
 LEASE = 30 * 86_400.0
@@ -160,24 +159,11 @@ class Secrets:
             "lease": self.lease,
         }
         try:
-            self._replace(self.path, json.dumps(said, allow_nan=False))
+            replace_text(self.path, json.dumps(said, allow_nan=False))
         except OSError as problem:
             self.changed = True
             words = f"the secrets cannot be written to {one_line(self.path, 300)} ({problem.strerror})"
             raise KernelError(f"{words}: make room, or make the folder writable") from None
-
-    def _replace(self, path: str, text: str) -> None:
-        number, name = tempfile.mkstemp(prefix=".swingset-", dir=os.path.dirname(os.path.abspath(path)))
-        try:
-            with open(number, "w", encoding="utf-8") as file:  # it was made with mode 0600
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
 
     # For netlayers.
 

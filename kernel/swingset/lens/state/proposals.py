@@ -93,6 +93,14 @@ def _row(store: KernelStore, device: str, key: str) -> ProposalRow | None:
     return ProposalRow(number, *texts, parameters, node.kref)
 
 
+def standing(store: KernelStore, row: ProposalRow) -> str | None:
+    """The bundle in whose place a proposal would put another: what its target runs, or has imported."""
+    vat = next((vat for vat in store.vats.all() if vat.name == row.target and vat.state != TERMINATED), None)
+    if vat is None:
+        return None
+    return decided_part(store, vat.id, row.part) if row.part else vat.bundle
+
+
 def decided_part(store: KernelStore, vat: str, part: str) -> str | None:
     """The bundle from which a part of a vat was imported, as the vat's store says; None if it says nothing.
 
