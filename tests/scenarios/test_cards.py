@@ -173,6 +173,35 @@ def test_a_key_is_succeeded_by_another(sides: Callable[..., Side]) -> None:
     assert bob.world.net.names() == {"Lis": bob.world.net.designator_of("Lis")}
 
 
+@pytest.mark.parametrize("transport", ["in-process", "unix"])
+def test_who_dials_an_old_key_finds_the_new_one(
+    sides: Callable[..., Side], tmp_path: Path, transport: str
+) -> None:
+    """Nobody brings a card: what waits is rejected, and then references, petnames and strings follow."""
+    alice, bob, carol = sides(bank=True), sides(), sides()
+    net = alice.world.net
+    if transport == "unix":
+        net.close()
+        net.listen("unix", path=str(tmp_path / "one.sock"))
+    string = alice.shared(label="kept", transport=transport)
+    bob.other = carol.other = alice
+    theirs = bob.fetch(string)
+    assert bob.ask(theirs, "deposit", 1) == 1
+    (peer,) = bob.world.net.peers()
+    bob.world.net.name(peer, "Alice")
+    old = bob.world.net.designator_of("Alice")
+    net.rotate()
+    net.rotate()  # the old key has said what succeeded it, and so has that
+    with pytest.raises(RemoteError, match="has another key now") as caught:
+        bob.ask(theirs, "deposit", 1)
+    assert caught.value.code == "ended"
+    assert bob.ask(theirs, "deposit", 1) == 2
+    assert bob.world.net.designator_of("Alice") == net.designator_of(net.listen(transport)) != old
+    assert [each.name for each in bob.world.net.peers()] == ["Alice"]
+    assert carol.ask(carol.fetch(string), "deposit", 1) == 3
+    settle(alice, bob, carol)
+
+
 def test_a_grant_for_a_key_is_its_successors(sides: Callable[..., Side]) -> None:
     """The successor says what it is when it asks, and is believed because both keys have signed it."""
     giver, receiver = sides(bank=True), sides()

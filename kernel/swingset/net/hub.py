@@ -301,12 +301,12 @@ class Hub:
         for connection in self._core().web.opened_by(digest):
             self._abort(connection, "its address was taken back")
 
-    def moved(self, card: bytes) -> int:
-        """Take in a card that a person has brought; returns how much of it is news. Raises `Refused`."""
+    def moved(self, card: bytes, conn: str = "") -> int:
+        """Take in a card of a person, which may raise `Refused`, or of who was dialled; returns the news."""
         found: list[int] = []
 
         def apply(core: Core) -> None:
-            found[:] = [core.moves.follow(card)]
+            found[:] = [core.reaching.succeeded(conn, card) if conn else core.moves.follow(card)]
 
         self._input(apply)
         return found[0]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MOVED = Symbol("moved")
 _BOOTSTRAP = Record(Symbol("desc:export"), (0,))
 _MOST_KEYS = 32
+_ANOTHER_KEY = "the other world has another key now; what a string has brought follows it: send again"
 """How many keys may succeed each other."""
 
 
@@ -95,7 +96,8 @@ class Moves:
         for designator, row in self._drafted.items():
             batch.put(f"m.{designator}", row)
             if row["next"] is not None:
-                self._core.links.end_of(designator, "the other world has another key now")
+                self._core.links.end_of(designator, _ANOTHER_KEY)
+                self._core.reaching.renamed(designator)
 
     def _is_news(self, said: Statement) -> bool:
         row = self._row(said.designator)

@@ -146,6 +146,37 @@ class Reaching:
             else:
                 self._give_up(wanted, why)
 
+    def succeeded(self, conn: str, card: bytes) -> int:
+        """Who was dialled has another key now, which is proved: what waits is for the world of that key.
+
+        Returns how much of it is news.
+        """
+        batch = self._core.batch
+        try:
+            news = self._core.moves.follow(card)
+        except Refused as problem:
+            self.failed(conn, f"it has another key now, and that is refused: {problem}")
+            return 0
+        waiting = batch.get(f"r.{conn}") or [""]
+        batch.drop(f"r.{conn}")
+        if waiting[0] and batch.get(f"d.{_peer(waiting[0])}") == conn:
+            batch.drop(f"d.{_peer(waiting[0])}")
+        for wanted in waiting[1:]:
+            self.reach(waiting[0], wanted)
+        return news
+
+    def renamed(self, designator: str) -> None:
+        """A key was succeeded: gifts that wait for its world wait for it under its new name."""
+        batch = self._core.batch
+        for peer in list(batch.below("later.")):
+            uri, *waiting = batch.get(f"later.{peer}")
+            there = locators.parse_uri(uri)
+            if isinstance(there, locators.Locator) and there.designator == designator:
+                there = self._core.moves.place(there)
+                batch.drop(f"later.{peer}")
+                kept = batch.get(f"later.{there.peer}") or [locators.uri(there)]
+                batch.put(f"later.{there.peer}", [*kept, *waiting])
+
     def abandon(self, peer: str, why: str) -> None:
         """The lease of a peer is over that was never reached: reject what waits for it."""
         for wanted in (self._core.batch.get(f"later.{peer}") or [""])[1:]:

@@ -195,6 +195,7 @@ class _Home:
             "share": self._share,
             "unshare": hub.unshare,
             "moved": hub.moved,
+            "succeeded": lambda connection, card: hub.moved(card, connection),
             "introduce": hub.introduce,
             "limit": hub.limit,
             "fetch": self._fetch,

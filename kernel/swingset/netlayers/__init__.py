@@ -8,7 +8,7 @@ What is here is for who writes one.
 """
 
 from swingset.net.locators import Locator, located
-from swingset.netlayers.base import Accept, Identity, Link, Listening, Netlayer, NetlayerError, options_of
+from swingset.netlayers.base import Accept, Identity, Link, Listening, Netlayer, NetlayerError, Succeeded, options_of
 from swingset.netlayers.streams import Talk, be_greeted, greet
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Locator",
     "Netlayer",
     "NetlayerError",
+    "Succeeded",
     "Talk",
     "be_greeted",
     "greet",

@@ -7,7 +7,7 @@ link is handed in is a stranger's: a netlayer reads a bounded number of bytes, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from swingset.net.framing import FramerName
@@ -16,6 +16,18 @@ from swingset.net.locators import Locator
 
 class NetlayerError(Exception):
     """A netlayer cannot listen or dial; the message says why, and what to do."""
+
+
+class Succeeded(NetlayerError):
+    """The world that was dialled has another key now, which it has proved: the old one has signed for it.
+
+    Attributes:
+        card: the statements of that, as the bytes of a card.
+    """
+
+    def __init__(self, card: bytes) -> None:
+        super().__init__("the world that was dialled has another key now")
+        self.card = card
 
 
 class Identity(Protocol):
@@ -29,6 +41,11 @@ class Identity(Protocol):
     @property
     def public(self) -> bytes:
         """The public key, 32 bytes of Ed25519."""
+        ...
+
+    @property
+    def past(self) -> Sequence[bytes]:
+        """What its former keys have signed before they were forgotten: each by which it is succeeded."""
         ...
 
     def sign(self, data: bytes) -> bytes:

@@ -15,6 +15,7 @@ import stat
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from swingset.net import cards, syrup
 from swingset.net.dialects import DIALECTS
 from swingset.net.framing import FramerName
 from swingset.net.locators import Locator, located
@@ -80,8 +81,11 @@ class InProcess:
     ) -> _InProcessListening:
         """Let other worlds of this process connect."""
         options_of(options)
-        self._here[identity.designator] = Greeter(accept, lambda link: welcomed(link, identity))
-        return _InProcessListening(located(self.transport, identity.designator), self._here)
+        greeter = Greeter(accept, lambda link: welcomed(link, identity))
+        past = cards.read_statements(syrup.write([*identity.past]), identity.verify) if identity.past else []
+        names = [identity.designator, *(each.designator for each in past)]
+        self._here.update(dict.fromkeys(names, greeter))
+        return _InProcessListening(located(self.transport, identity.designator), names, self._here)
 
     async def dial(self, identity: Identity, here: Locator, there: Locator) -> StreamLink:
         """Connect to a world of this process."""
@@ -99,11 +103,13 @@ class InProcess:
 @dataclass
 class _InProcessListening:
     location: Locator
+    _names: list[str]  # those of former keys among them
     _here: dict[str, Greeter]
 
     async def close(self) -> None:
         """Take no more connections."""
-        self._here.pop(self.location.designator, None)
+        for name in self._names:
+            self._here.pop(name, None)
 
 
 class Unix:

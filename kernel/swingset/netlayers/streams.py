@@ -3,6 +3,9 @@
 The greeting proves both sides: each signs what both have said with the key that its designator is. It is
 three messages, each with its length before it: who dials, with where it can be reached; who listens, with its
 signature; the signature of who dials. Nothing is hidden by it: these streams stay on one machine.
+
+A world that has had other keys says so as it listens, with what those have signed. So who dials it by an old
+key learns the new one (`Succeeded`), and dials that.
 """
 
 from __future__ import annotations
@@ -12,16 +15,17 @@ import struct
 from dataclasses import dataclass
 from typing import Protocol
 
-from swingset.net import locators
+from swingset.net import cards, locators, syrup
 from swingset.net.keys import named_by
 from swingset.net.locators import Locator
 from swingset.net.values import Malformed
-from swingset.netlayers.base import Identity, NetlayerError
+from swingset.netlayers.base import Identity, NetlayerError, Succeeded
 
 CHUNK = 1 << 16
 MOST_SAID = 4_096
 """How many bytes a message of a greeting has at most."""
 
+_MOST_PAST = MOST_SAID - 256
 _MAGIC = b"swingset-link-1\n"
 _KEY, _SIGNATURE = 32, 64
 
@@ -63,17 +67,25 @@ class Talk(Protocol):
 
 
 async def greet(talk: Talk, identity: Identity, here: Locator, there: Locator) -> None:
-    """Prove to whom we dialled who we are, and have it prove that it is there. Raises `NetlayerError`."""
+    """Prove to whom we dialled who we are, and have it prove that it is there.
+
+    Raises `NetlayerError`; that is `Succeeded` if it is the world that was dialled, with a newer key.
+    """
     location = locators.uri(here).encode()
     first = _MAGIC + identity.random() + identity.public + location
     await talk.say(first)
     second = await talk.hear()
-    theirs, nonce_and_key = second[-_SIGNATURE:], second[:-_SIGNATURE]
-    public = nonce_and_key[_KEY:]
+    theirs, said = second[-_SIGNATURE:], second[:-_SIGNATURE]
+    public, past = said[_KEY : 2 * _KEY], said[2 * _KEY :]
+    card = None
     if len(public) != _KEY or named_by(public) != there.designator:
-        raise NetlayerError("another world than the one that was dialled listens there")
-    if not identity.verify(public, b"listener" + first + nonce_and_key, theirs):
+        card = _succession(identity, past, there.designator, public)
+        if card is None:
+            raise NetlayerError("another world than the one that was dialled listens there")
+    if not identity.verify(public, b"listener" + first + said, theirs):
         raise NetlayerError("the world that listens there did not prove that it has its key")
+    if card is not None:
+        raise Succeeded(card)
     await talk.say(identity.sign(b"dialler" + first + second))
 
 
@@ -93,12 +105,37 @@ async def be_greeted(talk: Talk, identity: Identity) -> Locator:
         raise NetlayerError("what dialled does not say where it is") from None
     if not isinstance(there, Locator) or named_by(public) != there.designator:
         raise NetlayerError("what dialled says that it is where another world is")
-    mine = identity.random() + identity.public
+    mine = identity.random() + identity.public + _past(identity)
     second = mine + identity.sign(b"listener" + first + mine)
     await talk.say(second)
     if not identity.verify(public, b"dialler" + first + second, await talk.hear()):
         raise NetlayerError("what dialled did not prove that it has its key")
     return there
+
+
+def _past(identity: Identity) -> bytes:
+    """What the former keys of a world have signed, the newest first, as far as there is room for it."""
+    said = list(identity.past)
+    while said and len(syrup.write(said)) > _MOST_PAST:
+        said.pop()
+    return syrup.write(said) if said else b""
+
+
+def _succession(identity: Identity, past: bytes, dialled: str, public: bytes) -> bytes | None:
+    """The statements by which a key has succeeded the one that was dialled, and no others; None if none do."""
+    try:
+        said = zip(syrup.read(past), cards.read_statements(past, identity.verify), strict=True)
+        following = {each.designator: (each.next, data) for data, each in said}
+    except Malformed:
+        return None
+    found: list[bytes] = []
+    while dialled in following and len(found) < len(following):
+        successor, data = following[dialled]
+        found.append(data)
+        if successor is None or successor == named_by(public):
+            return None if successor is None else syrup.write(found)
+        dialled = successor
+    return None
 
 
 class StreamTalk:

@@ -31,7 +31,7 @@ from swingset.net.framing import framer
 from swingset.net.limits import Limits
 from swingset.net.locators import Locator
 from swingset.net.values import Malformed
-from swingset.netlayers.base import Link, Listening, NetlayerError
+from swingset.netlayers.base import Link, Listening, NetlayerError, Succeeded
 from swingset.netlayers.finding import netlayer
 from swingset.netlayers.http_server import ServerLimits
 from swingset.netlayers.web import WebListening
@@ -296,6 +296,9 @@ class Wires:
             link = await asyncio.wait_for(dialling, DIALLING)
         except TimeoutError:
             self._end(connection, f"it did not answer within {DIALLING:g} seconds")
+        except Succeeded as news:
+            self._end(connection, None)
+            self.inbox.put("succeeded", connection.name, news.card)
         except (NetlayerError, OSError) as problem:
             self._end(connection, one_line(str(problem) or type(problem).__name__, 300))
         else:

@@ -25,7 +25,7 @@ from swingset.world.records import CrankRecord, Record, RequestRecord
 SERVICE = "service.net"
 """The counter with the number of the vat."""
 
-_CAME = frozenset({"received", "opened", "visit", "closed", "lost", "age"})
+_CAME = frozenset({"received", "opened", "visit", "closed", "lost", "age", "succeeded"})
 _LONGEST_ROW = 20_000
 _LONGEST_DIGEST = 600
 _NAMES = "own.name."
@@ -75,6 +75,8 @@ class Wire:
                 return "a connection to a web client"
             case "closed":
                 return f"the end of a connection to {peer}: {args[1] if len(args) > 1 else '?'}"
+            case "succeeded":
+                return "the new key of a world that was dialled by an old one"
             case "lost":
                 return "the end of the connections from before"
             case "age":
