@@ -8,7 +8,16 @@ What is here is for who writes one.
 """
 
 from swingset.net.locators import Locator, located
-from swingset.netlayers.base import Accept, Identity, Link, Listening, Netlayer, NetlayerError, Succeeded, options_of
+from swingset.netlayers.base import (
+    Accept,
+    Identity,
+    Link,
+    Listening,
+    Netlayer,
+    NetlayerError,
+    Succeeded,
+    options_of,
+)
 from swingset.netlayers.streams import Talk, be_greeted, greet
 
 __all__ = [

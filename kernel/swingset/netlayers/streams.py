@@ -122,7 +122,10 @@ def _past(identity: Identity) -> bytes:
 
 
 def _succession(identity: Identity, past: bytes, dialled: str, public: bytes) -> bytes | None:
-    """The statements by which a key has succeeded the one that was dialled, and no others; None if none do."""
+    """The statements by which a key has succeeded the one that was dialled, and no others.
+
+    None if there are none.
+    """
     try:
         said = zip(syrup.read(past), cards.read_statements(past, identity.verify), strict=True)
         following = {each.designator: (each.next, data) for data, each in said}
