@@ -151,11 +151,10 @@ def _copied(pair: Pair, folder: Path, *, secrets: bool) -> Side:
     """A copy of Bob's file, running beside him."""
     pair.rest()
     pair.bob.close()
-    path = folder / "copy" / "bob.world"
-    path.parent.mkdir()
+    path = folder / "c.world"  # short, because the socket lies there, too
     shutil.copy(folder / "bob.world", path)
     if secrets:
-        shutil.copy(folder / "bob.world.secrets", folder / "copy" / "bob.world.secrets")
+        shutil.copy(folder / "bob.world.secrets", folder / "c.world.secrets")
     pair.bob.open()
     listening(pair.bob)
     copied = Side(path)
