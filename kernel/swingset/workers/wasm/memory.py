@@ -84,8 +84,11 @@ class BaseImage:
         pages = {}
         for at in self._differing_blocks(guest):
             for page in range(at // PAGE_SIZE, (at + _BLOCK) // PAGE_SIZE):
-                content, own = ctypes.string_at(guest.base + page * PAGE_SIZE, PAGE_SIZE), self.page(page)
-                if content != own:
+                content = ctypes.string_at(guest.base + page * PAGE_SIZE, PAGE_SIZE)
+                if at >= self.size:  # beyond this image is nothing: what is there is the difference
+                    if content != _ZERO_PAGE:
+                        pages[page] = content
+                elif content != (own := self.page(page)):
                     pages[page] = _exclusive_or(content, own)
         return pages
 
