@@ -241,6 +241,20 @@ REFUSED: dict[str, tuple[str, str, list[Any], str]] = {
     "a weight below one": ("admin", "add", ["zoe", 0], "from 1 to"),
     "a member twice": ("admin", "add", ["ann"], "is a member already"),
     "removing a stranger": ("admin", "remove", ["zoe"], "is no member"),
+    **{
+        f"{method} by {rules}": ("governor", method, [*args, rules], f"of this governor is {least} or more")
+        for rules, least in (
+            ({"quorum": 1}, 2),
+            ({"share": [1, 100]}, ".1, 2."),
+            ({"share": [49, 99]}, ".1, 2."),
+        )
+        for method, args in {
+            "ask_parameter": ["least_bid", 77],
+            "ask_function": ["@function"],
+            "ask_code": ["@code"],
+            "ask_host": ["kernel", {}],
+        }.items()
+    },
     "a depth of the host that is none": ("governor", "ask_host", ["moon", {}], "guest library or kernel"),
     "a proposal for another vat": ("governor", "ask_code", ["@foreign"], "is for vat 'governor'"),
     "a function as code": ("governor", "ask_code", ["@function"], "is for fee only"),
@@ -258,6 +272,39 @@ def test_what_makes_no_sense_is_refused(settled: Town, case: str) -> None:
     given = [known[arg[1:]] if isinstance(arg, str) and arg.startswith("@") else arg for arg in args]
     with pytest.raises((RemoteError, TypeError, ValueError), match=words):
         settled.stage.ask(known[who], method, *given)
+
+
+STRICT = {"quorum": 3, "share": [2, 3], "closes_at": 50}
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({}, None),
+        ({"quorum": 3, "share": [4, 6], "closes_at": 50}, None),
+        ({"share": [3, 4], "closes_at": 1_000}, None),
+        ({"closes_at": None}, None),
+        ({"quorum": 2}, "quorum of this governor is 3 or more, got 2"),
+        ({"share": [1, 2]}, "share of this governor is .2, 3. or more"),
+        ({"share": [66, 100]}, "share of this governor"),
+        ({"closes_at": 49}, "deadline of this governor is 50 or later, got 49"),
+        ({"quorum": None}, "a quorum is a weight"),
+        ({"share": "ab"}, "a share is"),
+    ],
+)
+def test_who_asks_a_governor_makes_its_rules_no_looser(
+    settled: Town, asked: dict[str, Any], words: str | None
+) -> None:
+    """What is not given is as the governor has it, and what is given is stricter or refused."""
+    stage = settled.stage
+    governor = stage.ask(settled.root, "make_governor", settled.electorate, "auction", {}, STRICT)
+    if words is None:
+        question = stage.ask(governor, "ask_host", "kernel", {}, asked)
+        said = stage.ask(question, "get_details")
+        assert {name: said[name] for name in STRICT} == {**STRICT, **asked}
+    else:
+        with pytest.raises(RemoteError, match=words):
+            stage.ask(governor, "ask_host", "kernel", {}, asked)
 
 
 def test_a_host_installs_contracts_and_clones_their_vats_for_instances(stage: Stage) -> None:

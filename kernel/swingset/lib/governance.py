@@ -9,9 +9,10 @@ quorum has voted and it has more than the wanted share of the weight that was ca
 decided.
 
 A governor holds what changes one vat: the vat's admin node, and the governor's facet of its parameters and
-functions (kit `governed`). It passes neither on. It asks its electorate, and does exactly what the question
-said: a question about code is about a proposal, which stands for one graph of modules. What a vat cannot do,
-another guest library or another kernel, goes out over the bridge, for the host to perform.
+functions (kit `governed`). It passes neither on. It asks its electorate, by its own rules or by stricter
+ones: who may ask must not be the one who decides how few votes are enough. And it does exactly what the
+question said: a question about code is about a proposal, which stands for one graph of modules. What a vat
+cannot do, another guest library or another kernel, goes out over the bridge, for the host to perform.
 
 Everything is durable. What a governor has begun is watched, so an upgrade of this vat, also one that it
 decided about itself, loses neither ballots nor results.
@@ -103,6 +104,22 @@ def checked_rules(rules: dict[str, Any], total: int) -> tuple[int, list[int], in
     if closes_at is not None and (type(closes_at) is not int or closes_at < 0):
         raise ValueError(f"closes_at is a time of the timer, got {closes_at!r:.40}")
     return quorum, share, closes_at
+
+
+def stricter_rules(rules: dict[str, Any], least: dict[str, Any], total: int) -> dict[str, Any]:
+    """The rules of a question, where those that are given are not looser than the `least`, which stand for
+    those that are not given; raises `ValueError`.
+    """
+    least_quorum, least_share, first_close = checked_rules(least, total)
+    asked = {**least, **rules}
+    quorum, share, closes_at = checked_rules(asked, total)
+    if quorum < least_quorum:
+        raise ValueError(f"the quorum of this governor is {least_quorum} or more, got {quorum}")
+    if share[0] * least_share[1] < least_share[0] * share[1]:
+        raise ValueError(f"the share of this governor is {least_share} or more, got {share}")
+    if closes_at is not None and first_close is not None and closes_at < first_close:
+        raise ValueError(f"the deadline of this governor is {first_close} or later, got {closes_at}")
+    return asked
 
 
 @durable
@@ -266,7 +283,9 @@ class Result:
 
 @durable
 class Governor:
-    """Asks an electorate about one vat, and does what is decided. Who holds it may ask, and nothing else."""
+    """Asks an electorate about one vat, and does what is decided. Who holds it may ask, and nothing else: a
+    question that it asks has its `rules`, or stricter ones.
+    """
 
     electorate: Electorate
     target: str
@@ -328,9 +347,9 @@ class Governor:
     def _ask(
         self, title: str, subject: dict[str, Any], proposal: object, rules: dict[str, Any] | None
     ) -> Question:
-        question = self.electorate._open(
-            title[:MOST_TEXT], [YES, NO], {**(self.rules or {}), **(rules or {})}, proposal
-        )
+        total = sum(self.electorate.get_members().values())
+        stricter = stricter_rules(rules or {}, self.rules or {}, total)
+        question = self.electorate._open(title[:MOST_TEXT], [YES, NO], stricter, proposal)
         question.performer, question.subject = self, subject
         return question
 
