@@ -275,7 +275,7 @@ class Explorer(LiveWidget):
             return {"view": "market", "headline": words, "rows": plain(market.funds()[:MOST_WATCHED])}
         if self._watching == "proposals":
             rows, older = listed(self.notebook.require())
-            words = f"{sum(row.is_open for row in rows):,} of {len(rows):,} are open; a click opens the page"
+            words = f"open: {sum(row.is_open for row in rows):,} of {len(rows):,}; a click opens the page"
             words += f"; {older:,} older ones are not shown" if older else ""
             return {"view": "proposals", "headline": words, "rows": plain(rows[:MOST_WATCHED])}
         return {"view": "", "headline": "", "rows": []}

@@ -11,6 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from swingset_nb import extension
 from swingset_nb.explorer import Explorer
 from tests.browser.bare import Bare
+from tests.js.installed import installed
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -74,6 +75,10 @@ def test_a_proposal_is_found_read_and_tried(shell: Any, browser: Any) -> None:
     expect(opened.locator(".sw-differs")).to_contain_text("fulfilled 14")
     expect(opened.locator("progress")).to_have_count(0)
     assert shown.locator("b", has_text="now").count() == 0
+    page.evaluate((installed() / "axe-core" / "axe.min.js").read_text())
+    found = page.evaluate("() => axe.run(document.querySelector('.sw-walk'))")
+    serious = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
+    assert serious == []
     shown.get_by_label("close this").click()
     expect(opened).to_be_hidden()
     assert (notebook.world.controller.digest(), problems) == (digest, [])

@@ -9,6 +9,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from swingset_nb import extension
+from swingset_nb.on_proposals import listed
 from swingset_nb.proposal_panel import ProposalPanel
 
 SHOP = """%%{magic}
@@ -21,6 +22,26 @@ class Shop:
 
 def build_root_object():
     return Shop()
+"""
+
+COUNCIL = """%%vat council
+from swingset.vat import durable, remotable
+
+@durable
+class Question:
+    proposal: object
+    status: str = "open"
+
+    def end(self):
+        self.status = "decided"
+
+@remotable
+class Council:
+    def ask(self, proposal):
+        return Question(proposal)
+
+def build_root_object():
+    return Council()
 """
 
 
@@ -106,3 +127,20 @@ def test_a_function_cannot_be_tried(shell: Any) -> None:
     assert "it is for fee only" in panel.error
     panel.sleep("no world is open")
     assert panel.view == {"open": False, "why": "no world is open"}
+
+
+def test_a_list_says_which_proposals_are_open(shell: Any) -> None:
+    """Until the target runs one, or no vat says any more that one can vote on it."""
+    world = shell._swingset_nb.notebook.world
+    proposals = world.session.proposals
+    assert [(each.number, each.is_open) for each in listed(world)[0]] == [(2, True), (1, True)]
+    shell.user_ns["proposal"] = proposals.reference(2)
+    assert shell.run_cell(COUNCIL).success
+    assert shell.run_cell("question = wait(E(council).ask(proposal))").success
+    (second, _), older = listed(world)
+    assert (second.votes, second.is_open, older) == ("council: 'open'", True, 0)
+    assert shell.run_cell("wait(E(question).end())").success
+    world.controller.upgrade_vat("shop", proposals.parts(1))
+    found = {each.number: each for each in listed(world)[0]}
+    assert found[2].votes == "council: 'decided'"
+    assert [each.is_open for each in found.values()] == [False, False]
