@@ -165,3 +165,20 @@ def test_a_websocket_speaks_on_the_same_port() -> None:
     assert served(lambda server: _spoken(server, "/app/w", "x" * 1_001)) == [1009]
     with pytest.raises(InvalidStatus, match="403"):
         served(lambda server: _spoken(server, "/app/no"))
+
+
+def test_a_message_in_too_many_parts_ends_its_connection() -> None:
+    """Empty frames are kept nowhere, and a message that comes in very many has a limit of its own."""
+
+    async def act(server: HttpServer) -> int:
+        uri = f"ws://127.0.0.1:{server.port}/app/x"
+        async with websockets.asyncio.client.connect(uri) as client:
+            await client.send([b"", b"a", *[b""] * 30_000, b"b"])
+            assert await client.recv() == b"ab"
+            with pytest.raises(ConnectionClosed):
+                await client.send([b"a"] * 20_000)
+                await client.recv()
+            return client.close_code or 0
+
+    limits = ServerLimits(message_bytes=1_000_000)
+    assert served(act, limits) == 1009

@@ -156,6 +156,17 @@ def test_without_a_handler_and_after_closing_nothing_is_served(local: Stage) -> 
         ({"origin": "null"}, 403),
         ({"origin": "https://page.example"}, 200),
         ({"origin": "http://localhost:1", "host": "localhost:1"}, 200),
+        *[
+            ({"host": host}, 421)
+            for host in ("[", "localhost#x", "localhost/x", "a@localhost", "localhost:x")
+        ],
+        ({"sec-fetch-site": "same-origin"}, 200),
+        ({"sec-fetch-site": "none"}, 200),
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"}, 403),
+        ({"sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors", "referer": "http://[/"}, 403),
+        ({"sec-fetch-site": "cross-site", "referer": "https://page.example/x"}, 200),
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"}, 403),
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}, 200),
     ],
 )
 def test_a_page_of_another_site_cannot_use_it(

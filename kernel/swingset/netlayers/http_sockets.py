@@ -33,6 +33,10 @@ def websockets() -> Any:
     return websockets
 
 
+MOST_PARTS = 10_000
+"""How many frames a message may come in: a frame of a byte takes more memory than a byte."""
+
+
 class ServerSocket:
     """A WebSocket that came in."""
 
@@ -109,8 +113,11 @@ class ServerSocket:
             return
         if frame.opcode is not opcode.CONT:
             self._text = frame.opcode is opcode.TEXT
-        self._parts.append(bytes(frame.data))
+        if frame.data:
+            self._parts.append(bytes(frame.data))
         if not frame.fin:
+            if len(self._parts) > MOST_PARTS:
+                self._protocol.fail(1009, f"a message has at most {MOST_PARTS} parts")
             return
         data = b"".join(self._parts)
         self._parts.clear()

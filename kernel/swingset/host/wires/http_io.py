@@ -124,7 +124,7 @@ class Exchange:
     def _secret(self, url: str) -> dict[str, str]:
         found: dict[str, str] = {}
         for prefix in sorted(self.secrets, key=len):
-            if url.replace("ws", "http", 1).startswith(prefix) or url.startswith(prefix):
+            if url.startswith(prefix) or (url.startswith("ws") and f"http{url[2:]}".startswith(prefix)):
                 found |= self.secrets[prefix]
         return found
 

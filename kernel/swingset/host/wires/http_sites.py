@@ -1,13 +1,15 @@
 """What a host's server does with a request for a site: it becomes an input of the world, and waits.
 
 It waits for a bounded time, and only so many wait at once. A page of another site cannot use the site of a
-person who looks at it: the name of the host has to be one that the server has, and where a page says from
-where it comes, that has to be the site itself or one that the host has named.
+person who looks at it: the name of the host has to be one that the server has, and where a
+browser says from which page a request comes, that has to be the site itself or one that the host has named. A
+link on another page may be followed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -21,6 +23,7 @@ MOST_WAITING = 100
 """How many requests of all sites wait for their answers at once."""
 
 _MOST_FIELDS = 200
+_HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
 _ENDED = ("timed-out", "the site has not answered in time")
 
 
@@ -107,14 +110,32 @@ class SiteApp:
     def _unfit(self, request: Request) -> Response | None:
         """The refusal of a request that is for another host, or from the page of another."""
         host = request.header("host") or ""
-        named = urlsplit(f"//{host}").hostname or ""
+        known = _HOST.fullmatch(host)
+        if known is None:
+            return refusal(421)
+        named = known[1].strip("[]").lower()
         if not self._secure and not is_loopback(named) and named not in self._site["hosts"]:
             return refusal(421)
         origin = request.header("origin")
         own = f"{'https' if self._secure else 'http'}://{host}"
         if origin is not None and origin != own and origin not in self._site["origins"]:
             return refusal(403)
-        return None
+        return refusal(403) if origin is None and self._is_foreign(request) else None
+
+    def _is_foreign(self, request: Request) -> bool:
+        """Whether a browser says that a page of another site has asked for this, as a picture or a script.
+
+        A link that a person follows is none, so what a GET does has to be harmless.
+        """
+        if request.header("sec-fetch-site") not in ("cross-site", "same-site"):
+            return False
+        if request.method == "GET" and request.header("sec-fetch-mode") == "navigate":
+            return request.header("sec-fetch-dest") != "document"
+        try:
+            page = urlsplit(request.header("referer") or "")
+        except ValueError:
+            return True
+        return f"{page.scheme}://{page.netloc}" not in self._site["origins"]
 
 
 def _said(request: Request, prefix: str) -> dict[str, Any]:
