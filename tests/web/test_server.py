@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -175,7 +176,7 @@ def test_a_message_in_too_many_parts_ends_its_connection() -> None:
         async with websockets.asyncio.client.connect(uri) as client:
             await client.send([b"", b"a", *[b""] * 30_000, b"b"])
             assert await client.recv() == b"ab"
-            with pytest.raises(ConnectionClosed):
+            with suppress(ConnectionClosed):
                 await client.send([b"a"] * 20_000)
                 await client.recv()
             return client.close_code or 0
