@@ -16,6 +16,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from swingset.model import syscalls
 from swingset.net import capdata, locators, syrup
 from swingset.net.hub import Hub
 from swingset.net.limits import Limits
@@ -285,7 +286,14 @@ class World:
 
     # What the protocol asks of the kernel.
 
+    @staticmethod
+    def _lawful(syscall: list[Any]) -> None:
+        """The kernel would take it: for one that it does not, it ends the vat."""
+        asked = syscalls.read(syscall).asked
+        assert not isinstance(asked, syscalls.Malformed), asked
+
     def send(self, target: str, body: str, slots: list[str], result: str | None) -> None:
+        self._lawful(["send", target, {"methargs": {"body": body, "slots": slots}, "result": result}])
         self._may_use(target, *slots, *([result] if result else []))
         if result is not None:
             assert result.startswith("p+") or result in self.decided_here, result
@@ -313,6 +321,8 @@ class World:
             self._notify(promise)
 
     def resolve(self, resolutions: list[tuple[str, bool, str, list[str]]]) -> None:
+        said = [[name, bad, {"body": body, "slots": slots}] for name, bad, body, slots in resolutions]
+        self._lawful(["resolve", said])
         self._may_use(*(name for name, *_ in resolutions))
         for name, _, _, slots in resolutions:
             self._may_use(*slots)

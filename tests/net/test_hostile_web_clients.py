@@ -184,6 +184,72 @@ def sent(message: Any) -> bytes:
 
 
 CHANGES = given(st.sampled_from(PLACES), WRONG, st.sampled_from(["other", "twice", "none"]))
+HALF = "\ud800"
+LATER = ["push", ["pipeline", 0, ["later"], []]]
+DATA = ["push", ["pipeline", 0, ["data"], []]]
+HALVES: list[tuple[list[Any], ...]] = [
+    (["push", ["pipeline", 0, [HALF], []]],),
+    (["push", ["pipeline", 0, [HALF], [["export", -1]]]],),
+    (["push", ["pipeline", 0, ["same", HALF], []]],),
+    (["push", ["pipeline", 0, [HALF, "same"]]],),
+    (DATA, ["push", ["pipeline", 1, [HALF]]]),
+    (DATA, ["push", ["pipeline", 1, [HALF], []]]),
+    (LATER, ["push", ["pipeline", 1, [HALF]]]),
+    (LATER, ["push", ["pipeline", 1, ["a", HALF], [1]]]),
+    (DATA, ["push", ["remap", 1, [HALF], [], [["pipeline", 0]]]]),
+    (DATA, ["push", ["remap", 1, [], [], [["pipeline", 0, [HALF]]]]]),
+    (DATA, ["push", ["remap", 1, [], [["import", 0]], [["pipeline", -1, [HALF], [["pipeline", 0]]]]]]),
+    (LATER, ["push", ["remap", 1, [], [], [{HALF: ["pipeline", 0]}]]]),
+    (["push", ["pipeline", 0, ["same"], [HALF]]],),
+    (["push", ["pipeline", 0, ["same"], [{HALF: 1}]]],),
+    (["push", ["pipeline", 0, ["same"], [["error", HALF, "no"]]]],),
+    (["push", ["pipeline", 0, ["same"], [["error", "E", "no", None, {"code": HALF}]]]],),
+    (["push", ["pipeline", 0, ["tell"], [["export", -1], HALF]]],),
+    (["push", [HALF, 0]],),
+    (["push", ["pipeline", 0, ["same"], [["bytes", HALF]]]],),
+]
+
+
+@pytest.mark.parametrize("messages", HALVES, ids=ascii)
+def test_half_of_a_surrogate_pair_rejects_what_it_stands_in(messages: tuple[list[Any], ...]) -> None:
+    """Wherever a message has a text, the client goes on, and no vat and no file gets the text."""
+    home = Home()
+    client = Client(home.world)
+    for message in messages:
+        client.raw(sent(message))
+    client.send("pull", len(messages))
+    for promise in home.promises:
+        home.world.settle(promise, False, [1])
+    home.world.network.run()
+    client.asked = len(messages)
+    assert client.value(client.call(0, "same", 5)) == 5
+    assert repr(HALF)[1:-1] not in repr(home.got)
+    audit(home.world)
+
+
+def with_half(place: tuple[Any, ...], *, key: bool) -> list[Any]:
+    """The conversation, with half of a pair at the end of a text, or of a key."""
+    changed = copy.deepcopy(CONVERSATION)
+    *above, last = place
+    holder: Any = changed
+    for each in above:
+        holder = holder[each]
+    if key and isinstance(holder, dict):
+        holder[last + HALF] = holder.pop(last)
+    elif isinstance(holder[last], str):
+        holder[last] += HALF
+    return changed
+
+
+@pytest.mark.parametrize("key", [False, True])
+def test_half_of_a_surrogate_pair_in_each_text(key: bool) -> None:
+    """In no text of a whole conversation it raises, or passes."""
+    for place in PLACES:
+        changed = with_half(place, key=key)
+        if changed != CONVERSATION:
+            survives([sent(message) for message in changed])
+
+
 TEXTS = given(
     st.lists(
         st.one_of(

@@ -6,9 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from swingset.guest.passing import smallcaps
 from swingset.guest.passing.passable import Tagged as VatTagged
+from swingset.model import syscalls
 from swingset.net import capdata
 from swingset.net.values import UNDEFINED, Failure, Record, Ref, Refused, Symbol, Tagged
 
@@ -154,3 +157,29 @@ def test_a_body_that_is_no_call_is_refused(call: Any) -> None:
     """A message is a method and its arguments."""
     with pytest.raises(Refused):
         capdata.decode_call(body_of(call), [], Ref, plain=True)
+
+
+TEXTS = st.text(st.characters(), max_size=4) | st.text(st.characters(categories=["Cs"]), max_size=2)
+VALUES = st.recursive(
+    st.one_of(
+        TEXTS, TEXTS.map(Symbol), st.builds(Failure, TEXTS, TEXTS, st.dictionaries(TEXTS, TEXTS, max_size=1))
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(TEXTS, inner, max_size=2),
+        st.builds(Tagged, TEXTS, inner),
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(VALUES, max_size=3))
+def test_whatever_texts_a_call_has_the_kernel_takes_it_or_it_is_refused(args: list[Any]) -> None:
+    """No text of a peer makes a syscall for which the kernel would end the vat of the network."""
+    try:
+        body, slots = capdata.encode_call(args, lambda ref: ref.name)
+    except Refused:
+        return
+    said = {"methargs": {"body": body, "slots": slots}, "result": None}
+    assert not isinstance(syscalls.read(["send", "o-1", said]).asked, syscalls.Malformed)

@@ -215,6 +215,19 @@ def test_a_batch_is_one_request(side: Side) -> None:
     assert (status, json.loads(text)[1][2]) == (200, "a message is JSON")
 
 
+def test_half_of_a_surrogate_pair_ends_no_vat(side: Side) -> None:
+    """A method, a path and a text with one are refused, and the address goes on to serve."""
+    url = address(side)
+    texts = ["\ud800"], ["same", "\ud800"]
+    calls = [["push", ["pipeline", 0, path, [1]]] for path in texts]
+    said = [*calls, ["push", ["pipeline", 0, ["same"], ["\ud800"]]], ["pull", 1], ["pull", 2], ["pull", 3]]
+    status, answers = post(side, url, "\n".join(map(json.dumps, said)))
+    assert status == 200
+    assert answers.count("half of a surrogate pair") == 3
+    sound = [["push", ["pipeline", 0, ["same"], [5]]], ["pull", 1]]
+    assert post(side, url, "\n".join(map(json.dumps, sound))) == (200, '["resolve",1,5]')
+
+
 def test_who_has_no_address_learns_nothing(side: Side) -> None:
     """Each wrong address is answered alike, to pages of any origin, and nothing of it is in the world."""
     found = address(side)

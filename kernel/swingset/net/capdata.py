@@ -31,7 +31,18 @@ from swingset.wire.grammar import (
     escaped,
 )
 
-from .values import UNDEFINED, Failure, Ref, Refused, Symbol, Tagged, Undefined, kind_of
+from .values import (
+    HALF_PAIR,
+    UNDEFINED,
+    Failure,
+    Ref,
+    Refused,
+    Symbol,
+    Tagged,
+    Undefined,
+    is_sound,
+    kind_of,
+)
 
 MOST_DEPTH = 100
 """How deep a value of a vat may be nested."""
@@ -58,6 +69,8 @@ def encode(value: Any, slot_of: Naming) -> tuple[str, list[str]]:
     body = "#" + json.dumps(tree, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     if len(body) > BODY_LIMIT:
         raise Refused(f"a message has at most {BODY_LIMIT} characters: send it in pieces")
+    if not is_sound(body):  # a syscall with it would end the vat that makes it
+        raise Refused(HALF_PAIR)
     return body, writer.slots
 
 
@@ -103,7 +116,7 @@ def _tree(body: str) -> Any:
         if "\\u" in body and SURROGATE.search(body):
             json.dumps(tree, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise Refused("a text holds half of a surrogate pair: pass bytes") from None
+        raise Refused(HALF_PAIR) from None
     except (ValueError, RecursionError):
         raise Refused("a body is JSON") from None
     return tree

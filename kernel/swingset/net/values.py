@@ -21,6 +21,19 @@ class Refused(ValueError):
     """A value or a message cannot be served: its result is rejected with this reason."""
 
 
+HALF_PAIR = "a text holds half of a surrogate pair: pass bytes"
+"""Why a text is refused that JSON can spell, and that no vat can be sent and no file can hold."""
+
+
+def is_sound(text: str) -> bool:
+    """Whether a text can be written as UTF-8: it holds no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class Full(Refused):
     """Too much waits for the other side of a link, so nothing was sent."""
 

@@ -48,8 +48,9 @@ class Mapping:
             raise Malformed("a map has captures and instructions")
         result = self._core.cells.new(["own"])
         held = [self._capture(scope, each) for each in captures]
-        base, parts = scope.value(number), checked(path)
+        base = scope.value(number)
         try:
+            parts = checked(path)
             if len(instructions) > MOST_INSTRUCTIONS:
                 raise Refused(f"a map function has at most {MOST_INSTRUCTIONS} instructions")
             subject = self._core.web.later.part(conn, base, parts) if parts else base

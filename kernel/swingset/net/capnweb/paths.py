@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..values import Malformed, Ref, Refused, Tagged
+from ..values import HALF_PAIR, Malformed, Ref, Refused, Tagged, is_sound
 
 Part = str | int
 """A key or an index. Clients write an index as a text of its digits, too."""
@@ -15,12 +15,14 @@ _LONGEST = 100
 
 
 def checked(path: Any) -> list[Part]:
-    """A path; raises `Malformed` for what is none."""
+    """A path; raises `Malformed` for what is none, and `Refused` for one that no vat can be sent."""
     if type(path) is not list or len(path) > _LONGEST:
         raise Malformed(f"a path has at most {_LONGEST} names")
     for part in path:
         if type(part) not in (str, int):
             raise Malformed("a path has names and indices")
+        if type(part) is str and not is_sound(part):
+            raise Refused(HALF_PAIR)
     return path
 
 

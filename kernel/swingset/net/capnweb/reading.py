@@ -14,8 +14,8 @@ import base64
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..values import Failure, Malformed, Ref, Refused, Tagged
-from .paths import checked
+from ..values import HALF_PAIR, Failure, Malformed, Ref, Refused, Tagged, is_sound
+from .paths import Part, checked
 from .writing import datetime_text
 
 if TYPE_CHECKING:
@@ -90,6 +90,14 @@ class Reader:
             return self._wanted(found, "pipeline")
         return self._plain(head, tree)
 
+    def path(self, path: Any) -> list[Part]:
+        """A path, which is empty if it is refused; raises `Malformed` for what is none."""
+        try:
+            return checked(path)
+        except Refused as problem:
+            self._refuse(str(problem))
+            return []
+
     def _plain(self, head: Any, tree: list[Any]) -> Any:
         rest = tree[1:]
         if type(head) is not str:
@@ -117,12 +125,10 @@ class Reader:
         self.refused = self.refused or words
 
     def _text(self, text: str) -> str:
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            self._refuse("a text holds half of a surrogate pair: pass bytes")
-            return ""
-        return text
+        if is_sound(text):
+            return text
+        self._refuse(HALF_PAIR)
+        return ""
 
     def _bytes(self, text: str, kind: Any = "Uint8Array") -> bytes | None:
         if kind not in _BYTES:
@@ -161,16 +167,18 @@ class Reader:
 
     def _reference(self, number: Any, path: Any = None, args: Any = None) -> Any:
         base = self._scope.value(number)
-        parts = [] if path is None else checked(path)
+        inner = Reader(self._core, self._conn, self._scope)
+        parts = inner.path([] if path is None else path)
         later = self._core.web.later
         if args is None:
             try:
+                if inner.refused is not None:
+                    raise Refused(inner.refused)
                 return later.part(self._conn, base, parts) if parts else base
             except Refused as problem:
                 return self._rejected(str(problem))
         if type(args) is not list:
             raise Malformed("arguments are an array")
-        inner = Reader(self._core, self._conn, self._scope)
         said = [inner.read(item) for item in args]
         if inner.refused is not None:
             return self._rejected(inner.refused)

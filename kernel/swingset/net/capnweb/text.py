@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from .. import capdata
-from ..values import Malformed
+from ..values import HALF_PAIR, Malformed, Refused, is_sound
 
 MOST_NESTED = 200
 """How deep the JSON of a message may be nested. An array takes two levels."""
@@ -37,8 +37,11 @@ def read(data: bytes, most: int) -> list[Any]:
 
 
 def write(message: list[Any]) -> bytes:
-    """The text of a message."""
-    return json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    """The text of a message; raises `Refused` for one with half of a surrogate pair."""
+    text = json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    if not is_sound(text):
+        raise Refused(HALF_PAIR)
+    return text.encode()
 
 
 def _size(tree: Any) -> int:
