@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from swingset import KernelError, RemoteError, audited_library, read_audited
+from swingset import KernelError, RemoteError, audited_library, lib, read_audited
 from swingset.host.code.accepting import Accepted
 from swingset.lens.source.graphs import MOST_READ, graph_of
 from swingset.lens.source.judging import Finding
@@ -149,6 +149,79 @@ CASES: dict[str, Case] = {
     ),
 }
 """What reading has to find; the corpus of the page too."""
+
+UNFOLLOWED = [
+    "import json\nx = json.codecs.builtins.eval(DATA)",
+    "import json\nrun = json.codecs",
+    "import json\nm = json.decoder.scanner.re.enum.sys",
+    "import json as j\nm = j.codecs",
+    "import json\nk = json\nm = k.codecs",
+    "import json\nm = [json][0].codecs",
+    "import json\ngetattr(json, 'codecs')",
+    "import json.decoder\nm = json.decoder.scanner.re",
+    "from json import decoder\nm = decoder.scanner.re",
+    "from re import enum",
+    "from re import enum as e",
+    "import random\nm = random._os",
+    "from random import _os",
+    "import warnings\nm = warnings.sys",
+    "import collections\nm = collections._sys",
+    "import swingset.vat as v\nm = v.sys",
+    "x = swingset.sys",
+    "import timeit\ntimeit.timeit(DATA)",
+    "from typing import get_type_hints",
+    "import typing\ntyping.get_type_hints(f)",
+    "import string\nstring.Formatter()",
+    "from string import Formatter as F",
+    "@getattr\ndef f(): pass",
+    "list(map(getattr, [1], ['a']))",
+    "look = getattr",
+    "getattr(x, '__globals__')",
+    "getattr(x, 'sys')",
+    "match x:\n    case object(__globals__=g): pass",
+    "match x:\n    case object(__odd__=g): pass",
+    "class A:\n    __match_args__ = (NAME,)",
+    "f = \uff45\uff56\uff41\uff4c",
+]
+"""Ways from what a source names to what it does not."""
+
+FOLLOWED = [
+    "import json\njson.dumps(1)",
+    "import re\nre.compile('a').match('b')",
+    "import datetime\ndatetime.datetime(2026, 1, 1)\ndatetime.time(1)",
+    "from datetime import datetime, time\ndatetime.now",
+    "import copy\ncopy.copy(1)",
+    "import collections.abc\nclass A(collections.abc.Mapping): pass",
+    "from collections import abc, namedtuple\nP = namedtuple('P', 'a b')",
+    "from swingset.vat import E, durable\nE(x).select(1)",
+    "def f(problem): return problem.code, self.types, problem._own",
+    "getattr(x, 'price')",
+    "match x:\n    case Point(left=1): pass",
+    "import dataclasses\n@dataclasses.dataclass\nclass A: pass",
+]
+"""What good code has, of which reading follows all."""
+
+
+@pytest.mark.parametrize("source", UNFOLLOWED)
+def test_a_way_that_no_reading_follows_is_a_doubt(source: str) -> None:
+    """The page says that the proposal cannot be judged, with the line."""
+    (facts,) = graph_of((("own", f"DATA = 1\n{source}"),)).modules
+    assert facts.doubts
+    assert all(doubt.line > 1 for doubt in facts.doubts)
+
+
+@pytest.mark.parametrize("source", FOLLOWED)
+def test_what_reading_follows_is_no_doubt(source: str) -> None:
+    """Who means well is not accused."""
+    (facts,) = graph_of((("own", source),)).modules
+    assert facts.doubts == ()
+
+
+@pytest.mark.parametrize("kit", ["contract_host", "governance", "tokens"])
+def test_the_librarys_own_kits_are_read_whole(kit: str) -> None:
+    """All but `governed`, which imports what it is told to, give a page nothing to doubt."""
+    (facts,) = graph_of((("own", lib.source(kit)),)).modules
+    assert facts.doubts == ()
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,9 @@ from swingset.lens.present.rows import CListRow, Direction, ObjectRow, PromiseRo
 from swingset.lens.present.tables import Lens
 from swingset.lens.source.audited import AuditedLibrary, audited_library, read_audited
 from swingset.lens.source.difference import Difference
+from swingset.lens.source.doubts import Doubt
 from swingset.lens.source.fixes import Fix, fixes
-from swingset.lens.source.graphs import Doubt, ModuleFacts
+from swingset.lens.source.graphs import ModuleFacts
 from swingset.lens.source.judging import Finding, FindingCode, Judged, JudgedModule, Standing
 from swingset.lens.source.modules import ModuleRow, ModuleUse
 from swingset.lens.source.outlines import MethodOutline

@@ -3,10 +3,9 @@
 A module is known by the hash of its source, so the same module is the same in every bundle. Its imports are
 read off the syntax tree, and nothing is run. An import leads to a module of the graph or to an exit.
 
-Code can reach modules, names and objects in ways that no reading of it can follow: it can import by a name
-that it computes, run a text, or take an object apart. That is found and shown as doubts, with the line. A
-module without doubts is not proved to be harmless; its imports are those that it states. The source is a
-stranger's: reading takes time in proportion to its length, and what is too deep to be read is a doubt too.
+Code can reach modules, names and objects in ways that no reading of it can follow. Many are found and shown
+as doubts, with the line (`doubts`). The source is a stranger's: reading takes time in proportion to its
+length, and what is too deep to be read is a doubt too.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ import ast
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from swingset.lens.source.doubts import Doubt, doubts_of, name_of
 from swingset.model.modules import EXITS, Parts, declared_exits, is_package, module_of
 
 MOST_READ = 1_000_000
@@ -31,38 +30,10 @@ MOST_DOUBTS = 50
 SHORT = 12
 """How many characters of its hash name a module for people."""
 
-_CALLS = frozenset({"exec", "eval", "compile", "__import__", "globals", "locals", "vars", "breakpoint"})
-_OBJECTS = frozenset({"getattr", "setattr", "delattr"})
-_MODULES = frozenset(
-    {
-        *("importlib", "builtins", "gc", "sys", "inspect", "ctypes", "types", "code", "codeop", "runpy"),
-        *("pickle", "marshal", "imp", "pkgutil", "zipimport", "_frozen_importlib", "_imp", "_host", "site"),
-        *("operator", "traceback", "weakref", "threading", "atexit", "subprocess", "os", "socket"),
-    }
-)
-_KNOWN_DUNDERS = frozenset(
-    {"__init__", "__name__", "__doc__", "__all__", "__post_init__", "__version__", "__exits__", "__slots__"}
-)
-_REACHING = frozenset(
-    {
-        *("__globals__", "__builtins__", "__subclasses__", "__class__", "__bases__", "__mro__", "__code__"),
-        *("__dict__", "__closure__", "__getattribute__", "__loader__", "__spec__", "__self__", "__func__"),
-        *("__reduce__", "__reduce_ex__", "__import__", "__base__", "f_globals", "f_locals", "f_builtins"),
-        *("f_back", "gi_frame", "cr_frame", "tb_frame", "ag_frame", "__kind__", "_vat", "_vref"),
-    }
-)
-
 
 def module_hash(source: str) -> str:
     """The hash that names the source of a module, in every bundle."""
     return hashlib.sha512(source.encode()).hexdigest()
-
-
-class Doubt(NamedTuple):
-    """Something that reading a module cannot judge: the line, and what it is."""
-
-    line: int
-    words: str
 
 
 @dataclass(frozen=True)
@@ -169,7 +140,7 @@ def _facts(part: str, source: str, inside: set[str], tops: set[str]) -> ModuleFa
         return ModuleFacts(part, source, digest, (), (), (Doubt(1, "it is too deep to be read"),))
     names = sorted({name for node in nodes for name in _imported(node, part)})
     within = [name for name in names if name.partition(".")[0] in tops]
-    doubts = sorted({doubt for node in nodes for doubt in _doubts(node)})
+    doubts = doubts_of(nodes, tops)
     if _is_raw_text(source):
         doubts.insert(0, Doubt(1, "it has characters that change how its lines look"))
     return ModuleFacts(
@@ -210,7 +181,7 @@ def _imported(node: ast.AST, part: str) -> Iterator[str]:
         if base and base != "__future__":
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names if node.level)
-    elif isinstance(node, ast.Call) and _name(node.func) == "import_module" and node.args:
+    elif isinstance(node, ast.Call) and name_of(node.func) == "import_module" and node.args:
         given = node.args[0]
         if isinstance(given, ast.Constant) and isinstance(given.value, str):
             yield given.value
@@ -222,50 +193,3 @@ def _absolute(node: ast.ImportFrom, part: str) -> str:
     above = (module_of(part) or "").split(".")
     keep = len(above) - node.level + (1 if is_package(part) else 0)
     return ".".join([*above[: max(keep, 0)], *([node.module] if node.module else [])])
-
-
-def _name(node: ast.AST) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _doubts(node: ast.AST) -> Iterator[Doubt]:
-    line = getattr(node, "lineno", 1)
-    if isinstance(node, ast.Call):
-        yield from _doubts_of_call(node, line)
-    elif isinstance(node, ast.Name) and node.id in (_CALLS | {"__builtins__", "__loader__", "__spec__"}):
-        yield Doubt(line, f"`{node.id}`: it can reach what the source does not name")
-    elif isinstance(node, ast.Attribute) and node.attr in _REACHING:
-        yield Doubt(line, f"`.{node.attr}`: it can reach what the source does not name")
-    elif isinstance(node, ast.Attribute) and _is_odd_dunder(node.attr):
-        yield Doubt(line, f"`.{node.attr[:40]}`: a name of Python's own machinery")
-    elif isinstance(node, ast.Import | ast.ImportFrom):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
-        for top in sorted({name.partition(".")[0] for name in names} & _MODULES):
-            yield Doubt(line, f"`import {top}`: it can reach what the source does not name")
-        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
-            yield Doubt(
-                line, f"`from {node.module or '.'} import *`: which names it brings is not written here"
-            )
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in _REACHING:
-        yield Doubt(line, f"the text {node.value!r}: it can reach what the source does not name")
-
-
-def _doubts_of_call(node: ast.Call, line: int) -> Iterator[Doubt]:
-    called = _name(node.func)
-    if called in _OBJECTS and isinstance(node.func, ast.Name):
-        name = node.args[1] if len(node.args) > 1 else None
-        if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
-            yield Doubt(line, f"`{called}` with a name that is computed")
-    elif called == "import_module":
-        name = node.args[0] if node.args else None
-        if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
-            yield Doubt(line, "an import by a name that is computed")
-    elif called == "import_bundle":
-        yield Doubt(line, "`import_bundle`: it runs code that is not in this graph")
-
-
-def _is_odd_dunder(name: str) -> bool:
-    is_dunder = name.startswith("__") and name.endswith("__")
-    return is_dunder and name not in _KNOWN_DUNDERS and name not in _REACHING
