@@ -1,4 +1,4 @@
-"""What a vat says that looks like the answer of a device: it names no bundle, and gives no source."""
+"""What hostile vats propose: words that look like the answer of a device, and more than there is room for."""
 
 from __future__ import annotations
 
@@ -120,3 +120,41 @@ def test_a_device_of_that_kind_that_echoes_gives_no_source() -> None:
     failed, error = world.call("d-70", "get_bundle", naming(world.bundles[1]).json)
     assert failed
     assert "only a bundle device answers with the source" in error["body"]
+
+
+TOO_LARGE = [
+    (f'"{"x" * 100_000}"', "", 0, "at most 100,000 characters"),
+    ("[" + ",".join(f'"${at}"' for at in range(1, 1_002)) + "]", "", 1_001, "1,000 references"),
+    ("null", "x" * 10_001, 0, "note has at most 10,000 characters"),
+]
+
+
+@pytest.mark.parametrize(("parameters", "note", "more", "words"), TOO_LARGE)
+def test_a_proposal_has_a_bound(parameters: str, note: str, more: int, words: str) -> None:
+    """No vat pays for it, so it is small, and nothing of a larger one is kept."""
+    world = World()
+    kept = world.raw.store.devices.kept()
+    names = [f"o+{number}" for number in range(1, more + 1)]
+    args = f'["t","$0.bundlecap",{parameters},"","{note}"]'
+    failed, error = world.call("d-70", "propose", args, world.cap, *names)
+    assert failed
+    assert words in error["body"]
+    assert world.raw.store.devices.kept() == kept
+
+
+def test_all_proposals_have_a_bound_together() -> None:
+    """Who fills the room is refused, what is there stays, and a smaller one may still pass."""
+    world = World()
+    large = f'"{"x" * 99_990}"'
+
+    def fill(ask: Any) -> None:
+        given = {"body": f'#["t","$0.bundlecap",{large}]', "slots": [world.cap]}
+        answers.extend(ask(["callNow", "d-70", "propose", given]) for _ in range(200))
+
+    answers: list[Any] = []
+    assert world.raw.run_in("A", fill).fault is None
+    refused = [error["body"] for failed, error in answers if failed]
+    assert 0 < len(refused) < 10
+    assert all("all proposals of a world have at most 20,000,000" in words for words in refused)
+    assert world.propose('"small"')[0] is False
+    assert world.call("d-70", "get_proposal", '["+1"]')[0] is False
