@@ -20,16 +20,45 @@ def settled() -> Any:
 
 
 def test_a_parameter_changes_by_a_decision_and_within_its_range(stage: Stage) -> None:
-    """The decision sets it; a value out of range is refused when it is set, and nothing changes."""
+    """The decision sets it. What is not declared is refused when it is asked, and is no question."""
     town = Town(stage)
     question = town.ask("ask_parameter", "least_bid", 50)
     assert town.vote(question, "yes", "no", "yes")["result"] == "performed"
     with pytest.raises(RemoteError, match="bid more than 49"):
         stage.ask(town.auction, "bid", "dan", 20)
-    said = town.vote(town.ask("ask_parameter", "least_bid", 500), "yes", "yes", "yes")
-    assert (said["status"], said["outcome"]) == ("decided", "yes")
-    assert said["result"].startswith("refused: least_bid is an int from 1 to 100")
+    for name, value, words in (
+        ("least_bid", 500, "least_bid is an int from 1 to 100, got 500"),
+        ("lest_bid", 30, "there is no parameter 'lest_bid'; there are: least_bid"),
+    ):
+        with pytest.raises(RemoteError, match=words):
+            town.ask("ask_parameter", name, value)
     assert stage.ask(town.auction, "bid", "dan", 60) == 6
+    assert stage.ask(town.ask("ask_parameter", "least_bid", 40), "get_details")["number"] == 2
+
+
+def test_a_range_that_is_narrower_when_it_is_decided_counts(local: Stage) -> None:
+    """What was decided is tried once: the contract refuses it, and the result says why."""
+    town = Town(local)
+    question = town.ask("ask_parameter", "least_bid", 50)
+    narrow = town.propose("narrow", AUCTION.replace('"most": 100', '"most": 40'))
+    assert town.vote(town.ask("ask_code", narrow), "yes", "yes", "yes")["result"] == "performed"
+    said = town.vote(question, "yes", "yes", "yes")
+    assert (said["status"], said["outcome"]) == ("decided", "yes")
+    assert said["result"].startswith("refused: least_bid is an int from 1 to 40")
+
+
+def test_the_last_ballot_closes_a_question(local: Stage) -> None:
+    """Until then members may vote again; from then on nobody may, and nobody had to close it."""
+    town = Town(local)
+    question = town.ask("ask_parameter", "least_bid", 50)
+    for name, position in (("ann", "no"), ("bob", "yes"), ("ann", "yes"), ("cyd", "no")):
+        local.ask(town.voters[name], "cast", question, position)
+    town.session.settle()
+    said = local.ask(question, "get_details")
+    assert (said["status"], said["counts"], said["result"]) == ("decided", {"yes": 2, "no": 1}, "performed")
+    with pytest.raises(RemoteError, match="is closed: decided"):
+        local.ask(town.voters["bob"], "cast", question, "no")
+    assert local.ask(question, "close") == "decided"
 
 
 def test_a_pure_function_changes_by_a_decision_and_survives_upgrades(stage: Stage) -> None:
@@ -260,6 +289,12 @@ REFUSED: dict[str, tuple[str, str, list[Any], str]] = {
     "a function as code": ("governor", "ask_code", ["@function"], "is for fee only"),
     "code as a function": ("governor", "ask_function", ["@code"], "is for all of the code"),
     "an open question": ("question", "close", [], "is open until all have voted"),
+    "what is no proposal": (
+        "governor",
+        "ask_code",
+        ["auction"],
+        "is about a proposal, as .session.proposals",
+    ),
     "an unknown power": ("root", "make_governor", ["@electorate", "x", {"all": 1}], "not all"),
 }
 

@@ -3,10 +3,10 @@ more.
 
 An electorate is a list of members, each with a weight. Who holds a `Voter` casts the ballots of one member. A
 question takes its members, quorum and deadline when it is opened, so who joins or leaves later does not
-count. A member may cast again until the question is closed, and is counted once. A question is closed when
-all members have voted, or by the alarm at its deadline; nobody chooses the moment. A position wins if the
-quorum has voted and it has more than the wanted share of the weight that was cast. Otherwise nothing is
-decided.
+count. A member may cast again until the question is closed, and is counted once. A question is closed by the
+ballot of the last member who had not voted, or by the alarm at its deadline; nobody else chooses the moment.
+A position wins if the quorum has voted and it has more than the wanted share of the weight that was cast.
+Otherwise nothing is decided.
 
 A governor holds what changes one vat: the vat's admin node, and the governor's facet of its parameters and
 functions (kit `governed`). It passes neither on. It asks its electorate, by its own rules or by stricter
@@ -219,7 +219,7 @@ class Question:
         }
 
     def close(self) -> str:
-        """Close it if all members have voted; returns its status. Raises `ValueError` if it has to wait."""
+        """How it ended; raises `ValueError` while members have to vote. One without members ends by this."""
         if self.status == OPEN:
             if len(self.ballots or {}) < len(self.members):
                 when = "all have voted" if self.closes_at is None else f"{self.closes_at}, or all have voted"
@@ -237,6 +237,8 @@ class Question:
         for voter, chosen in self.ballots.items():
             counts[chosen] += self.members[voter][1]
         self.counts = counts
+        if len(self.ballots) == len(self.members):
+            self._end()
 
     def _end(self) -> None:
         counts = self.counts or {}
@@ -298,9 +300,13 @@ class Governor:
         """The name of the vat that it governs."""
         return self.target
 
-    def ask_parameter(self, name: str, value: Any, rules: dict[str, Any] | None = None) -> Question:
-        """Ask whether a parameter should have a value. What is out of range is refused when it is set."""
+    async def ask_parameter(self, name: str, value: Any, rules: dict[str, Any] | None = None) -> Question:
+        """Ask whether a parameter should have a value; what the contract does not declare is no question.
+
+        The range may be another when it is decided, so it is checked again when the value is set.
+        """
         self._wants(self.governed, "the governor's facet of its target")
+        await E(self.governed).check_parameter(name, value)
         subject = {"depth": "parameter", "name": name, "value": value}
         return self._ask(f"{self.target}: {name} = {value!r}", subject, None, rules)
 
@@ -337,7 +343,12 @@ class Governor:
             raise ValueError(f"the governor of {self.target} was not given {what}")
 
     def _read(self, proposal: object) -> dict[str, Any]:
-        row: dict[str, Any] = D(proposal).get()
+        try:
+            device = D(proposal)
+        except TypeError:
+            wanted = "a proposal, as `session.proposals.reference(N)` gives"
+            raise TypeError(f"a question about code is about {wanted}; got {proposal!r:.60}") from None
+        row: dict[str, Any] = device.get()
         if row["target"] != self.target:
             raise ValueError(
                 f"proposal {row['number']} is for vat {row['target']!r:.60}, not for {self.target}"

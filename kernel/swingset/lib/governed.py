@@ -44,9 +44,13 @@ class Governed:
         """All parameters."""
         return {name: self.get(name) for name in _declared}
 
+    def check_parameter(self, name: str, value: Any) -> None:
+        """Raise `ValueError` if there is no such parameter, or its declaration does not allow the value."""
+        check(name, self._rule(name), value)
+
     def set_parameter(self, name: str, value: Any) -> None:
         """Change a parameter; raises `ValueError` if its declaration does not allow the value."""
-        check(name, self._rule(name), value)
+        self.check_parameter(name, value)
         self.values = {**(self.values or {}), name: value}
 
     def set_function(self, name: str, modulecap: object) -> None:
