@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from swingset.host.sessions.session import Session
+from swingset.lens.source.outlines import MethodOutline, example, simplest
 from swingset.model.visible import one_line
 from swingset_nb.commands import command
 from swingset_nb.notebook import Notebook
@@ -48,18 +49,29 @@ def serve(notebook: Notebook, given: argparse.Namespace) -> Shown:
     return Message(f"{given.name} is served; whoever has the address has it", said, hints)
 
 
-def _methods(session: Session, value: Any) -> list[str]:
+def _methods(session: Session, value: Any) -> list[MethodOutline]:
     try:
         found = session.references.describe(value).methods
     except TypeError:  # an object of the session itself
         return []
-    return [each.name for each in found if each.name.isascii()][:_METHODS]
+    return [each for each in found if each.name.isascii()][:_METHODS]
 
 
-def snippet(address: str, methods: Sequence[str] = ()) -> list[str]:
-    """Three lines of JavaScript that call what is at an address, with the npm package `capnweb`."""
-    return [
-        'import { newWebSocketRpcSession } from "capnweb"; // npm install capnweb',
-        f'const served = newWebSocketRpcSession("{address.replace("http", "ws", 1)}");',
-        f"console.log(await served.METHOD()); // {', '.join(methods) or 'one of its methods'}",
+def snippet(address: str, methods: Sequence[MethodOutline] = ()) -> list[str]:
+    """Lines of JavaScript that call what is at an address, with the npm package `capnweb`.
+
+    They are one batch over HTTP, because that ends by itself, and needs no WebSocket, which Node has only
+    from 22 on. A call that needs arguments is a comment: nobody but the reader knows them.
+    """
+    calls = [example(each) for each in methods]
+    ready = next((call for call in calls if call.endswith("()")), None)
+    call = ready or (example(simplest(methods)) if methods else "METHOD()")
+    others = ", ".join(each for each in calls if each != call)
+    lines = [
+        'import { newHttpBatchRpcSession } from "capnweb"; // npm install capnweb; Node 18 or newer',
+        f'const served = newHttpBatchRpcSession("{address}");',
+        f"{'' if ready else '// '}console.log(await served.{call});",
     ]
+    if not ready:
+        lines[2] += f" // {'give it its arguments' if methods else 'one of its methods'}"
+    return [*lines, f"// it also has {others}"] if others else lines

@@ -242,11 +242,11 @@ def test_an_address_is_in_no_output_unless_asked_for(opened: Kernel) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     lines = path.read_text().splitlines()
     assert len(lines) == 3
-    assert 'newWebSocketRpcSession("ws://127.0.0.1:' in lines[1]
-    assert lines[2] == "console.log(await served.METHOD()); // add"
+    assert 'newHttpBatchRpcSession("http://127.0.0.1:' in lines[1]
+    assert lines[2] == "console.log(await served.add());"
     assert "counter.mjs is there already" in opened.run("%swingset serve counter").traceback
-    assert '("ws://127.0.0.1:' in opened.run("%swingset serve counter --show --label shown --once").plain
-    address = lines[1].split('"')[1].replace("ws", "http", 1)
+    assert '("http://127.0.0.1:' in opened.run("%swingset serve counter --show --label shown --once").plain
+    address = lines[1].split('"')[1]
     batch = '["push",["pipeline",0,["add"],[]]]\n["pull",1]'
     answer = httpx.post(address, content=batch, trust_env=False, timeout=60)
     assert re.fullmatch(r'\["resolve",1,\d+\]', answer.text)

@@ -8,7 +8,7 @@ import json
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +26,7 @@ from swingset.host.wires.wire_secrets import Secrets
 from swingset.host.worlds.opening import open_world
 from swingset.netlayers import web
 from swingset.time.replaying.replay import replay
+from swingset_nb.on_serving import snippet
 from tests.js.installed import HERE, installed, node
 from tests.scenarios.linked import Side, settle, with_session
 
@@ -92,10 +93,11 @@ SAID = {
 class Program:
     """A program in Node, which is served while it runs."""
 
-    def __init__(self, side: Side, code: str, *args: str) -> None:
+    def __init__(
+        self, side: Side, code: str, *args: str, options: Sequence[str] = ("--experimental-websocket",)
+    ) -> None:
         self.side = side
-        options = ["--experimental-websocket", "--no-warnings", "--input-type=module"]
-        command = [node(), *options, "-e", code, *args]
+        command = [node(), *options, "--no-warnings", "--input-type=module", "-e", code, *args]
         self.process = subprocess.Popen(
             command, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -150,6 +152,21 @@ def test_the_package_of_npm_uses_an_object(side: Side) -> None:
     assert (share.web, share.uses) == (True, 2)
     settle(side)
     assert side.world.net.peers() == []
+
+
+def test_the_lines_to_paste_run_as_they_are_and_end(side: Side) -> None:
+    """Without a WebSocket, which Node 20 does not have: a method without arguments is called, or none."""
+    installed()
+    methods = {
+        each.name: each for each in side.session.references.describe(side.session.root("bank")).methods
+    }
+    lines = snippet(address(side), [methods["add"], methods["numbers"]])
+    assert lines[2:] == ["console.log(await served.numbers());", "// it also has add(one, other)"]
+    assert Program(side, "\n".join(lines), options=()).ended() == [1, 2, 3]
+    assert snippet("http://x", [methods["add"]])[2] == (
+        "// console.log(await served.add(one, other)); // give it its arguments"
+    )
+    assert snippet("http://x")[2] == "// console.log(await served.METHOD()); // one of its methods"
 
 
 WAITING = """import { newWebSocketRpcSession } from "capnweb";
