@@ -33,7 +33,7 @@ class LineParser(AnyOrder):
         if message.startswith(_REQUIRED):
             names = message.removeprefix(_REQUIRED).split(", ")
             helps = {
-                action.metavar or action.dest: action.help
+                action.metavar or action.dest: self._expanded(action)
                 for action in self._actions
                 if not action.option_strings or action.required
             }
@@ -58,10 +58,15 @@ class LineParser(AnyOrder):
             for action in self._actions
         ]
         return [
-            f"{name}: {action.help}"
+            f"{name}: {self._expanded(action)}"
             for name, action in named
             if action.help and action.help != argparse.SUPPRESS
         ]
+
+    @staticmethod
+    def _expanded(action: argparse.Action) -> str:
+        """The help of an argument, a template of argparse: `%%` stands for a percent sign."""
+        return (action.help or "") % {**vars(action), "choices": ", ".join(map(str, action.choices or ()))}
 
     def options(self) -> list[str]:
         """The long options, for completion."""

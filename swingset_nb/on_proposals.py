@@ -69,11 +69,14 @@ def propose(notebook: Notebook, given: argparse.Namespace) -> Shown:
     number = session.proposals.all()[-1].number
     hints = (
         f"`%swingset proposal {number}` looks into it, and rehearses it",
-        f"`session.proposals.reference({number})` is what a vote is about",
+        f"`swingset_nb.session().proposals.reference({number})` is what a vote is about",
     )
     found = session.proposals.judge(number)
     what = f"gets another {given.part}, of {given.module}" if given.part else f"becomes {given.module}"
-    return Message(f"proposal {number}: vat {given.vat} {what}", [found.verdict], hints)
+    lines = [found.verdict]
+    if any(each.code == "no-such-target" for each in found.findings):
+        lines.append(f"there is no vat {one_line(given.vat, 80)}; there are: {', '.join(world.vat_names())}")
+    return Message(f"proposal {number}: vat {given.vat} {what}", lines, hints)
 
 
 @command(

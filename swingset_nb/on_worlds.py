@@ -233,7 +233,7 @@ def checkpoints(notebook: Notebook, _given: argparse.Namespace) -> Shown:
 @command(
     "delete-checkpoint",
     "delete the name of a checkpoint; the world stays as it is",
-    argument("name", metavar="NAME", help="one of `%swingset checkpoints`"),
+    argument("name", metavar="NAME", help="one of `%%swingset checkpoints`"),
     completes="label",
 )
 def delete_checkpoint(notebook: Notebook, given: argparse.Namespace) -> Shown:
@@ -249,7 +249,7 @@ def delete_checkpoint(notebook: Notebook, given: argparse.Namespace) -> Shown:
 @command(
     "go-back",
     "restore the state of a checkpoint",
-    argument("name", metavar="NAME", help="one of `%swingset checkpoints`"),
+    argument("name", metavar="NAME", help="one of `%%swingset checkpoints`"),
     completes="label",
     rest="`%swingset status --all` shows them",
 )

@@ -283,7 +283,7 @@ def test_modules_are_known_changed_moved_new_and_audited(shop: Stage) -> None:
     (changed,) = [module for module in found.modules if module.standing == "changed"]
     assert changed.difference is not None
     assert "-        return amount * 5 // scale.HUNDRED" in changed.difference.unified()
-    assert found.verdict.startswith("1 known, 1 changed, 1 moved, 1 new modules, 2 audited, and reading")
+    assert found.verdict.startswith("4 modules (1 known, 1 changed, 1 moved, 1 new), 2 audited, and reading")
 
 
 def test_an_upgrade_that_gives_a_facet_away_is_shown_by_its_rehearsal(local: Stage) -> None:

@@ -55,7 +55,9 @@ def test_help_is_there_for_every_subcommand(kernel: Kernel) -> None:
     names = [line.split()[1] for line in listed.splitlines() if line.startswith("%swingset ")]
     assert len(names) > 15
     for name in names:
-        assert f"%swingset {name}" in kernel.run(f"%swingset help {name}").plain
+        said = kernel.run(f"%swingset help {name}").plain
+        assert f"%swingset {name}" in said
+        assert "%%swingset" not in said and "%%%" not in said, said
 
 
 def test_the_question_mark_shows_the_arguments(kernel: Kernel) -> None:

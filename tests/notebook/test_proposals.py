@@ -33,8 +33,9 @@ def proposing(kernel: Kernel) -> Kernel:
     kernel.run(SHOP.format(magic="module", name="dear", factor=50))
     said = kernel.run("%swingset propose shop dear it is time").plain
     assert said.startswith(
-        "proposal 1: vat shop becomes dear\n  1 known, 1 changed modules, and reading follows all of it."
+        "proposal 1: vat shop becomes dear\n  2 modules (1 known, 1 changed), and reading follows all of it."
     )
+    assert "`swingset_nb.session().proposals.reference(1)` is what a vote" in said
     kernel.run("%%module sly\nimport os\nexec('<script>alert(1)</script>')\n")
     assert "it cannot be judged" in kernel.run("%swingset propose shop sly").plain
     return kernel
@@ -110,3 +111,10 @@ def test_a_library_counts_after_it_was_accepted_by_its_digest(proposing: Kernel,
     path.write_text("{")
     assert "this is no library" in proposing.run(f"%swingset audited {path}").traceback
     assert "cannot be read" in proposing.run(f"%swingset audited {path}.none").traceback
+
+
+def test_a_vat_that_there_is_not_is_named_when_it_is_proposed_for(proposing: Kernel) -> None:
+    """It may be made later, so the proposal is kept; who has mistyped it sees which vats there are."""
+    said = proposing.run("%swingset propose shpo dear").plain
+    assert "proposal 3: vat shpo becomes dear" in said
+    assert "there is no vat shpo; there are: shop" in said

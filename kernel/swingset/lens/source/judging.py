@@ -19,6 +19,7 @@ from typing import Literal
 from swingset.lens.source.audited import AuditedLibrary
 from swingset.lens.source.difference import Difference
 from swingset.lens.source.graphs import SHORT, ModuleFacts, ModuleGraph, graph_of
+from swingset.model.counting import plural
 from swingset.model.modules import Parts, module_of
 from swingset.model.visible import one_line
 
@@ -120,10 +121,14 @@ class Judged:
             (sum(module.standing == standing for module in self.modules), standing)
             for standing in ("known", "changed", "moved", "new")
         ]
-        said = [f"{count} {standing}" for count, standing in counts if count]
-        modules = "module" if len(self.modules) == 1 else "modules"
+        said = [(count, standing) for count, standing in counts if count]
+        if len(said) == 1:
+            words = plural(len(self.modules), f"{said[0][1]} module")
+        else:
+            each = ", ".join(f"{count} {standing}" for count, standing in said)
+            words = f"{plural(len(self.modules), 'module')} ({each})"
         audited = sum(bool(module.audits) for module in self.modules)
-        words = f"{', '.join(said)} {modules}" + (f", {audited} audited" if audited else "")
+        words += f", {audited} audited" if audited else ""
         if not self.is_judged:
             return f"{words}; it cannot be judged: what it does is not in its source."
         return f"{words}, and reading follows all of it."
