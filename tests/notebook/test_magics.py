@@ -57,7 +57,7 @@ def test_help_is_there_for_every_subcommand(kernel: Kernel) -> None:
     for name in names:
         said = kernel.run(f"%swingset help {name}").plain
         assert f"%swingset {name}" in said
-        assert "%%swingset" not in said and "%%%" not in said, said
+        assert "%%swingset" not in said.replace("%%%", "%%swingset"), said
 
 
 def test_the_question_mark_shows_the_arguments(kernel: Kernel) -> None:
