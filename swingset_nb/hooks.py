@@ -24,6 +24,7 @@ from swingset_nb.binding import SHOWN
 from swingset_nb.errors import FOREIGN, SwingSetError, shorten
 from swingset_nb.notebook import Notebook, words_of
 from swingset_nb.open_world import events_wait
+from swingset_nb.parted import Parted
 
 
 class CellHooks:
@@ -33,6 +34,7 @@ class CellHooks:
         self._notebook = notebook
         self.in_cell = False
         self._again = Again(notebook)
+        self._parted = Parted(notebook)
         self.began: Callable[[], None] | None = None
         """Called when a cell begins."""
         self.ended: Callable[[], None] | None = None
@@ -75,6 +77,8 @@ class CellHooks:
             problem = self.catch_up(failed)
         finally:
             self._notebook.cells.end()
+        for line in self._parted.lines():
+            print(f"{line}: %swingset peers")
         if problem is not None and result is not None and result.success:
             result.error_in_exec = problem
         if self.ended is not None:

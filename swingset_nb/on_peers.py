@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import TypeVar
 
 from swingset.core.errors import KernelError
 from swingset.host.wires.peering import Peer
@@ -21,13 +22,17 @@ _FARTHEST = 4e9
 """The last second that is shown as a day; some hundred years after 1970."""
 
 
-@command("peers", "the sessions with other worlds, and what became of the last ones")
-def peers(notebook: Notebook, _given: argparse.Namespace) -> Shown:
-    """List the sessions."""
+@command(
+    "peers",
+    "the sessions with other worlds, and what became of the last ones",
+    rest="`%swingset peers --all` shows what they have used, and how fast they answer",
+)
+def peers(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """List the sessions; with `--all`, also what the host has measured, which is another each time."""
     world = notebook.require()
     net, called = world.controller.net, called_here(world.session)
     labels = {share.digest: share.label for share in net.shared() if share.web}
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (
             _client(peer, labels) if peer.web else called(peer.peer),
             peer.state,
@@ -37,17 +42,15 @@ def peers(notebook: Notebook, _given: argparse.Namespace) -> Shown:
             peer.imports,
             peer.messages,
             peer.sent,
-            peer.bytes or peer.received,
-            peer.computrons,
-            "" if peer.latency is None else f"{1_000 * peer.latency:.1f} ms",
             _waits(peer),
+            *(_measured(peer) if given.all else ()),
         )
         for peer in net.peers()
     ]
-    columns = (
-        *("peer", "state", "how", "who it is", "exports", "imports", "messages in", "out"),
-        *("bytes in", "computrons", "answers in", "waits"),
-    )
+    columns: tuple[str, ...] = _COLUMNS + (_MEASURED if given.all else ())
+    if not any(row[_WAITS] for row in rows):
+        columns = _without(columns)
+        rows = [_without(row) for row in rows]
     notes = [
         f"{event['event']}: {called(event['peer']) if event['peer'] else ''} {one_line(event['why'], 120)}"
         for event in net.events()[-5:]
@@ -57,11 +60,27 @@ def peers(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     )
 
 
+_COLUMNS = ("peer", "state", "how", "who it is", "exports", "imports", "messages in", "out", "waits")
+_WAITS = _COLUMNS.index("waits")
+_MEASURED = ("bytes in", "computrons", "answers in", "not acknowledged")
+
+_Cell = TypeVar("_Cell")
+
+
+def _without(row: tuple[_Cell, ...]) -> tuple[_Cell, ...]:
+    """A row without what waits, as nothing does."""
+    return row[:_WAITS] + row[_WAITS + 1 :]
+
+
+def _measured(peer: Peer) -> tuple[object, ...]:
+    late = "-" if peer.latency is None else f"{1_000 * peer.latency:.1f} ms"
+    return peer.bytes or peer.received, peer.computrons or "-", late, peer.unacknowledged
+
+
 def _waits(peer: Peer) -> str:
     """What waits for a peer, and until when its link stays if it is cut."""
     parts = (
         plural(peer.waits, "answer") if peer.waits else "",
-        f"{plural(peer.unacknowledged, 'message')} to arrive" if peer.unacknowledged else "",
         f"until {_day(peer.expires)}" if peer.expires is not None else "",
     )
     return ", ".join(part for part in parts if part)

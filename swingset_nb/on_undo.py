@@ -16,6 +16,7 @@ from swingset_nb.errors import BadArguments, SwingSetError
 from swingset_nb.notebook import Notebook, words_of
 from swingset_nb.on_branches import undo_of_upgrade
 from swingset_nb.on_worlds import begin_anew
+from swingset_nb.parted import counts, passed_since
 from swingset_nb.render import Message, Shown
 from swingset_nb.sharing import left
 
@@ -45,6 +46,7 @@ def undo(notebook: Notebook, given: argparse.Namespace) -> Shown:
         )
     session = notebook.require().session
     notebook.note()
+    linked = counts(session)
     try:
         done = session.undo(count, answered=given.yes)
     except OthersKnow as problem:
@@ -55,7 +57,7 @@ def undo(notebook: Notebook, given: argparse.Namespace) -> Shown:
         ) from None
     except KernelError as problem:
         raise SwingSetError(str(problem), "%swingset history", "%swingset checkpoints") from None
-    lines = _taken(notebook, done)
+    lines = _taken(notebook, done) + passed_since(session, linked)
     told = {*done.back, *done.holding_dead}
     stays = [name for name in _assigned(notebook, done.numbers) if name not in told]
     if stays:

@@ -23,6 +23,7 @@ from swingset_nb.on_archives import archived
 from swingset_nb.on_modules import stale_in_words
 from swingset_nb.on_monitoring import news
 from swingset_nb.open_world import OpenWorld
+from swingset_nb.parted import counts, parted, passed_since
 from swingset_nb.render import Message, Shown, Table
 from swingset_nb.sharing import connected, left, unheard
 
@@ -46,7 +47,7 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     lines.append(f"vats: {words_of(names)}" if names else "no vats yet")
     lines.append(f"run-queue: {world.waiting()} waiting" if world.waiting() else "run-queue: empty")
     _tell_queue(notebook, world, lines, hints)
-    lines += connected(world.session)
+    lines += connected(world.session) + parted(world.session)
     if not notebook.settings.autorun:
         lines.append("autorun is off: nothing runs after a cell")
     lacking = world.session.lacking()
@@ -282,14 +283,15 @@ def stand_elsewhere(notebook: Notebook, go: Callable[[], object], why: str) -> l
 
     Returns lines about the names that came back, and those that are gone.
     """
-    bound = dict(notebook.shell.user_ns)
+    bound, linked = dict(notebook.shell.user_ns), counts(notebook.require().session)
     gone = notebook.withdraw()
     try:
         go()
     except BaseException:  # the world stands where it stood, and so do the references
         notebook.give({name: bound[name] for name in gone})
         raise
-    return begin_anew(notebook, gone, notebook.require().session.attach(why))
+    lines = begin_anew(notebook, gone, notebook.require().session.attach(why))
+    return lines + passed_since(notebook.require().session, linked)
 
 
 def begin_anew(notebook: Notebook, gone: list[str], left_behind: LeftBehind) -> list[str]:

@@ -260,3 +260,16 @@ def test_an_address_is_in_no_output_unless_asked_for(opened: Kernel) -> None:
     assert httpx.post(address, content=batch, trust_env=False).status_code == 404
     assert "with other options" in opened.run("%swingset listen web origins=https://a.page").traceback
     assert "web" in opened.run("%swingset").plain
+
+
+def test_going_back_says_which_links_end(opened: Kernel) -> None:
+    """At once, by what its links have counted; and once more under the cell in which the link has ended."""
+    opened.run("mine = await fetch(Path('it'))")
+    opened.run("%swingset checkpoint linked")
+    opened.run("await E(mine).deposit(1)")
+    assert re.search(r"links that end, .*: \w{12}\.unix", opened.run("%swingset go-back linked").plain)
+    told = "has ended: this world has gone back in time"
+    assert told in opened.run("await E(mine).deposit(0)").printed
+    assert told in opened.run("%swingset").plain
+    assert told not in opened.run("1").plain
+    assert opened.run("%swingset peers").plain.count("this world has gone back in time") == 1

@@ -135,6 +135,28 @@ def test_a_petname_is_shown_where_the_world_is(pair: tuple[Side, Side]) -> None:
     assert "Alice" not in lens.label(kref)
 
 
+def test_an_object_is_of_the_world_that_has_it_whoever_shares_it(pair: tuple[Side, Side]) -> None:
+    """A third world that fetches it from the second is told that it is the first one's."""
+    alice, bob = pair
+    theirs = bob.ask(bob.fetch(alice.shared(label="passed on")), "sub_purse")
+    bob.world.net.listen("in-process")
+    with_session(bob)
+    uri = bob.session.net.share(theirs, label="of another")
+    third = Side()
+    third.other = bob
+
+    def others() -> None:
+        third.pump_other()
+        bob.pump_other()
+
+    third.session.awaits = others
+    found = third.fetch(uri)
+    assert third.ask(found, "deposit", 1) == 1
+    designator = alice.world.net.designator_of(bob.world.net.peers()[0])
+    assert third.world.lens.label(third.session.kref_of(found)) == f"object of world {designator[:12]}"
+    third.close()
+
+
 def test_a_share_says_who_has_used_it_and_how_often(pair: tuple[Side, Side]) -> None:
     """The peers that were proved, each with its uses, and when by the clock of the host."""
     alice, bob = pair
@@ -167,6 +189,9 @@ def test_an_object_is_held_by_the_worlds_that_have_it(pair: tuple[Side, Side]) -
     held = [hold.words for hold in _Search(alice.world.kernel.store).holds(Node(kref))]
     assert f"world Bob holds {kref} (Purse of bank)" in held
     assert not any("its heap" in words and "vat net" in words for words in held)
+    said = alice.world.gc.explain(kref)
+    assert f"world Bob holds {kref} (Purse of bank)" in (*said.hops, *said.notes)
+    assert any("1 string can be out" in words for words in said.notes)  # though one way to it is enough
     alice.world.net.name("Bob", None)
 
 

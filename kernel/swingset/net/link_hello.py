@@ -133,7 +133,7 @@ class Hello:
             self._reply(held, kept, Heard(*kept["said"]))
         if link is not None:
             self._core.links.detach(link, why)
-        elif row is not None:
+        elif row is not None and not row.get("parted"):  # else it has told how the link ended
             said = {"event": "ended", "connection": conn, "peer": _peer(row["peer"]).peer}
             self._core.after(self._core.local.tell, {**said, "why": why, "code": "disconnected"})
         self._core.reaching.failed(conn, why)
@@ -344,7 +344,7 @@ class Hello:
         link = links.of_peer(_peer(row["peer"]).peer)
         attached = row["state"] == "attached"
         if not attached:
-            self._change(conn, state="new")
+            self._change(conn, state="new", parted=True)
         if link is not None and (links.row(link) or {})["id"] == identifier.hex():
             said = f"the other side says: {why}"[:_LONGEST]
             if code == "diverged":

@@ -97,8 +97,13 @@ def explain(store: KernelStore, kref: str, most: int | None = None) -> Explanati
     if path is None:
         return searched.unheld(kref)
     assumed = any(hold.cost >= ASSUMED for hold in path)
-    notes = waits(store, kref).steps if kref_type(kref) == "p" else searched.notes(kref)
-    return Explanation(kref, HELD, tuple(hold.words for hold in path), assumed, notes)
+    hops = tuple(hold.words for hold in path)
+    if kref_type(kref) == "p":
+        notes = waits(store, kref).steps
+    else:
+        worlds = [words for words in searched.worlds(kref) if words not in hops]
+        notes = (*worlds, *searched.notes(kref))
+    return Explanation(kref, HELD, hops, assumed, notes)
 
 
 _MESSAGE = Reader("promise_queue", "promise, item")
@@ -202,6 +207,12 @@ class _Search:
         name = self._name(vat)
         why = "may hold it too" if seen else "must be what holds it, for no record of the vat mentions it"
         yield Hold(None, ASSUMED, f"vat {name} imports {what} as {vref}; its heap {why}")
+
+    def worlds(self, kref: str) -> Iterator[str]:
+        """Which other worlds hold an object, whatever else does."""
+        for entry in self._store.clists.holders(kref):
+            if entry.vat == self._wire.vat and entry.reachable and "-" in entry.vref:
+                yield from self._outside(entry.vref, self.label(kref))
 
     def _outside(self, vref: str, what: str) -> Iterator[str]:
         """Which other worlds hold an object of this one, and how it can be fetched."""

@@ -32,6 +32,7 @@ _NAMES = "own.name."
 _REMOTE = "o+d10/"
 _SHORT = 12
 _MOST_KEYS = 32
+_SOME_WORLD = "another world"
 
 
 class Wire:
@@ -113,7 +114,9 @@ class Wire:
         if row is None:
             return None
         uri, conn = row.get("uri"), row.get("conn")
-        peer = self.world_called(uri) if isinstance(uri, str) else self._peer(str(conn))
+        peer = self._peer(str(conn)) if conn is not None or not isinstance(uri, str) else ""
+        if peer in ("", _SOME_WORLD) and isinstance(uri, str):
+            peer = self.world_called(uri)  # where it is asked for, until it is known whose it is
         match row.get("kind"):
             case "lasting":
                 how = "connected" if conn is not None else "the next message to it connects"
@@ -150,13 +153,13 @@ class Wire:
         if row.get("web") is not None:
             return "a web client"
         found = row.get("peer")
-        return self.world_called(found) if isinstance(found, str) else "another world"
+        return self.world_called(found) if isinstance(found, str) else _SOME_WORLD
 
     def world_called(self, uri: str) -> str:
         """A world by its petname, or by the beginning of its designator."""
         named = uri.removeprefix("ocapn://").partition("?")[0].partition("/")[0].rpartition(".")[0]
         if not named:
-            return "another world"
+            return _SOME_WORLD
         return f"world {self.petname(named) or one_line(named[:_SHORT], 40)}"
 
     def petname(self, designator: str) -> str | None:
