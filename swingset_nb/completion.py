@@ -27,6 +27,7 @@ from swingset_nb.imports import offered
 from swingset_nb.magics import KIND, MODULE, VAT
 from swingset_nb.notebook import Notebook
 from swingset_nb.references import References
+from swingset_nb.sharing import linked
 
 _SENT = re.compile(r"(?<![\w.])E(?:\.send_only)?\(\s*([^\W\d]\w*(?:\[[^\[\]]*\])*)\s*\)\.(\w*)\Z")
 _DIRECT = re.compile(r"(?<![\w.\])])([^\W\d]\w*(?:\[[^\[\]]*\])*)\.(\w*)\Z")
@@ -34,6 +35,7 @@ _OF_VATS = ("%%vat", "%%kind", "%%module")
 _LONGEST = 1_000
 _MOST_FILES = 10_000
 _ENDINGS = (".world", ".swingset")
+_CLOSED = ("vat", "name", "module", "label", "share", "peer", "site", "command")
 _VALUES = {"--worker": KINDS}
 
 
@@ -134,12 +136,14 @@ class Completer:
                 return [row.name for row in world.session.modules] if world else []
             case "label":
                 return self._labels()
+            case "share" | "peer" | "site":
+                return [quote(name) for name in linked(world.session, command.completes)] if world else []
         return []
 
     def _is_closed(self, words: list[str]) -> bool:
         """Whether the next word of a line can only be one of those that there are."""
         command = registered().get(words[1]) if len(words) == 2 and words[0] == "%swingset" else None
-        return command is not None and command.completes in ("vat", "name", "module", "label", "command")
+        return command is not None and command.completes in _CLOSED
 
     def _labels(self) -> list[str]:
         world = self._notebook.world

@@ -6,6 +6,7 @@ Neither a card nor a grant opens anything for who merely sees it, so both are sh
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -27,7 +28,12 @@ def _asked(notebook: Notebook, work: Callable[[], _T], hint: str) -> _T:
         found = work()
         notebook.flush()
     except KernelError as problem:
-        raise SwingSetError(str(problem), hint) from None
+        text = str(problem)
+        if "listen" in text:
+            hint = "%swingset listen"
+        elif re.match("this is no (card|grant): at byte", text):
+            hint = "it may have been cut when it was copied: take all of it, up to the next space"
+        raise SwingSetError(text, hint) from None
     return found
 
 
@@ -44,7 +50,7 @@ def _given(text: str) -> str | Path:
 def introduce(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Show the card."""
     net = notebook.require().controller.net
-    card = _asked(notebook, lambda: net.card(given.over), "%swingset listen")
+    card = _asked(notebook, lambda: net.card(given.over), "%swingset help introduce")
     return Message(
         "the card of this world, which is no secret:",
         [card],
@@ -72,7 +78,7 @@ def grant(notebook: Notebook, given: argparse.Namespace) -> Shown:
     net, options = session.controller.net, {"seconds": given.seconds, "once": given.once}
     label = given.label or given.name
     made = _asked(
-        notebook, lambda: net.grant(_given(given.card), kref, label=label, **options), "%swingset listen"
+        notebook, lambda: net.grant(_given(given.card), kref, label=label, **options), "%swingset help grant"
     )
     return Message(
         f"{one_line(given.name, 60)} is given to the world of that card; for all others this opens nothing:",
@@ -118,7 +124,7 @@ def rotate(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Have a new key."""
     if not given.yes:
         raise BadArguments("a new key ends all connections of this world", "%swingset rotate --yes")
-    card = _asked(notebook, notebook.require().controller.net.rotate, "%swingset listen")
+    card = _asked(notebook, notebook.require().controller.net.rotate, "%swingset help rotate")
     return Message(
         "this world has a new key; worlds that it meets follow it, and others by this card:",
         [card],

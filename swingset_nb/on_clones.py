@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 from swingset.core.errors import VatFault
 from swingset.core.options import NAME_WANTS, name_trouble, reserved
+from swingset.model.foreign import shown
 from swingset.model.states import QueuedPolicy
 from swingset_nb.binding import unfit
 from swingset_nb.commands import argument, command
@@ -32,7 +33,7 @@ _LISTED = re.compile(r"([^=\s]+)=([^=\s]+)\Z")
     "clone",
     "make a second vat with the memory and the store of a vat",
     argument("vat", metavar="VAT", help="the vat's name"),
-    argument("word", metavar="as", choices=["as"], help="this word"),
+    argument("word", metavar="as", help="this word"),
     argument("clone", metavar="NEW", help="the name of the clone, which then stands for its root"),
     argument(
         "listed",
@@ -52,6 +53,9 @@ _LISTED = re.compile(r"([^=\s]+)=([^=\s]+)\Z")
 )
 def clone(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Make a clone, and bind a name to its root and to each of its own objects that are listed."""
+    if given.word != "as":
+        words = f"between the vat and its clone stands the word as, not {shown(given.word)}"
+        raise BadArguments(words, f"%swingset clone {given.vat} as {given.word}")
     world = notebook.require()
     vat = named_vat(world, given.vat)
     _check_name(notebook, world, given.clone, f"%swingset clone {vat} as another_name")

@@ -92,9 +92,11 @@ def sites(notebook: Notebook, given: argparse.Namespace) -> Shown:
     except KernelError as problem:
         raise SwingSetError(str(problem), "%swingset sites --port 0") from None
     rows = [(prefix, "" if http.url is None else f"{http.url}{prefix}") for prefix in http.sites()]
-    notes = (
-        [] if http.url is not None or not rows else ["the host does not listen: `%swingset sites --port 0`"]
-    )
+    notes = [] if http.url is None else [f"the host listens at {http.url}"]
+    if rows and http.url is None:
+        notes.append("the host does not listen: `%swingset sites --port 0`")
+    if not rows:
+        notes.append("`%swingset site NAME /PREFIX/` lets a vat answer")
     return Table("sites", ("prefix", "URL"), rows, "no vat answers by HTTP", notes)
 
 
@@ -102,6 +104,7 @@ def sites(notebook: Notebook, given: argparse.Namespace) -> Shown:
     "withdraw",
     "answer nothing any more that comes to a prefix of this host's server",
     argument("prefix", metavar="PREFIX", help="the path prefix"),
+    completes="site",
     rest="`%swingset sites` lists the others",
 )
 def withdraw(notebook: Notebook, given: argparse.Namespace) -> Shown:

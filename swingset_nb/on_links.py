@@ -17,6 +17,7 @@ from typing import IO, Any
 from swingset.core.errors import KernelError
 from swingset.host.wires.shares import Share, Use
 from swingset.model.visible import one_line
+from swingset_nb.arguments import nearest
 from swingset_nb.binding import unfit
 from swingset_nb.commands import Argument, argument, command
 from swingset_nb.errors import BadArguments, SwingSetError
@@ -29,6 +30,13 @@ _USERS = 3
 """How many peers that used a string are named in the list."""
 
 _DIGITS = 12
+_TRANSPORTS = (
+    "unix for worlds of this machine, which is the default; websocket or http for others; web for pages"
+)
+_OPTIONS = (
+    "path=FILE for unix; host, port, url, and cert and key with the files of a certificate for websocket and "
+    "http; host, port, origins for web"
+)
 _LISTEN = {"share": "%swingset listen", "serve": "%swingset listen web"}
 """What helps if something cannot be given out."""
 
@@ -36,8 +44,8 @@ _LISTEN = {"share": "%swingset listen", "serve": "%swingset listen web"}
 @command(
     "listen",
     "let other worlds connect to this one, until it is closed",
-    argument("transport", metavar="TRANSPORT", nargs="?", default="unix", help="how, such as unix"),
-    argument("options", metavar="NAME=TEXT", nargs="*", help="what that takes, such as path=/tmp/my.sock"),
+    argument("transport", metavar="TRANSPORT", nargs="?", default="unix", help=_TRANSPORTS),
+    argument("options", metavar="NAME=TEXT", nargs="*", help=_OPTIONS),
     rest="`%swingset peers` shows who is there",
 )
 def listen(notebook: Notebook, given: argparse.Namespace) -> Shown:
@@ -156,15 +164,17 @@ def _made(path: str, name: str, verb: str) -> Iterator[IO[str]]:
     "take back what was given out: its string opens nothing any more",
     argument("what", metavar="LABEL", help="its label, digest or string"),
     argument("--cut", action="store_true", help="break what was fetched by it too"),
+    completes="share",
     rest="`%swingset shared` lists what was given out",
 )
 def unshare(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Revoke a string."""
+    net = notebook.require().controller.net
     try:
-        share = notebook.require().controller.net.unshare(given.what, cut=given.cut)
+        share = net.unshare(given.what, cut=given.cut)
         notebook.flush()
     except KernelError as problem:
-        raise SwingSetError(str(problem), "%swingset shared") from None
+        raise SwingSetError(str(problem), *_meant(given.what, net.shared()), "%swingset shared") from None
     name = one_line(share.label or share.digest, 80)
     if given.cut:
         return Message(
@@ -180,10 +190,23 @@ def unshare(notebook: Notebook, given: argparse.Namespace) -> Shown:
     )
 
 
+def _meant(what: str, shares: list[Share]) -> list[str]:
+    """Lines that name one of the shares: those of a label that several have, or one of a similar label."""
+    there = [share for share in shares if not share.revoked]
+    ways = [
+        f"`%swingset unshare {share.digest[:16]}` takes back what is {'served' if share.web else 'shared'}"
+        for share in there
+        if share.label == what
+    ]
+    near = nearest(what, [share.label for share in there])
+    return ways or ([f"did you mean `%swingset unshare {shlex.quote(near)}`?"] if near else [])
+
+
 @command(
     "shared",
     "what was given out, and who has used it; with LABEL, when each peer has",
     argument("what", metavar="LABEL", nargs="?", help="a label, or the beginning of a digest"),
+    completes="share",
 )
 def shared(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """List the shares, or the uses of one."""
@@ -196,11 +219,12 @@ def shared(notebook: Notebook, given: argparse.Namespace) -> Shown:
                 session.net.state(share),
                 share.uses,
                 ", ".join(_user(share, use, called) for use in reversed(share.users[-_USERS:])),
+                "web clients" if share.web else "other worlds",
                 share.digest[:16],
             )
             for share in shares
         ]
-        columns = ("label", "state", "uses", "last used by", "digest")
+        columns = ("label", "state", "uses", "last used by", "for", "digest")
         return Table("shared", columns, rows, "nothing is given out", left(session))
     uses = [
         (one_line(share.label, 80), _user(share, use, called), use.times, when(use.first), when(use.last))

@@ -18,6 +18,10 @@ from swingset_nb.notebook import Notebook
 from swingset_nb.render import Message, Shown, Table
 from swingset_nb.sharing import called_here
 
+_PEER = "its petname, its location, or at least six letters of its key, which `%%swingset peers` begins with"
+_EVENTS = 5
+"""How many things that became of sessions are told."""
+
 _FARTHEST = 4e9
 """The last second that is shown as a day; some hundred years after 1970."""
 
@@ -32,6 +36,8 @@ def peers(notebook: Notebook, given: argparse.Namespace) -> Shown:
     world = notebook.require()
     net, called = world.controller.net, called_here(world.session)
     labels = {share.digest: share.label for share in net.shared() if share.web}
+    known = net.peers()
+    clients = {peer.connection: _client(peer, labels) for peer in known if peer.web}
     rows: list[tuple[object, ...]] = [
         (
             _client(peer, labels) if peer.web else called(peer.peer),
@@ -45,19 +51,17 @@ def peers(notebook: Notebook, given: argparse.Namespace) -> Shown:
             _waits(peer),
             *(_measured(peer) if given.all else ()),
         )
-        for peer in net.peers()
+        for peer in known
     ]
     columns: tuple[str, ...] = _COLUMNS + (_MEASURED if given.all else ())
     if not any(row[_WAITS] for row in rows):
         columns = _without(columns)
         rows = [_without(row) for row in rows]
-    notes = [
-        f"{event['event']}: {called(event['peer']) if event['peer'] else ''} {one_line(event['why'], 120)}"
-        for event in net.events()[-5:]
-    ]
-    return Table(
-        "peers", columns, rows, "no session with another world", [" ".join(n.split()) for n in notes]
-    )
+    notes = []
+    for event in net.events()[-_EVENTS:]:
+        who = called(event["peer"]) if event["peer"] else clients.get(event["connection"], "")
+        notes.append(": ".join(part for part in (event["event"], who, one_line(event["why"], 120)) if part))
+    return Table("peers", columns, rows, "no session with another world", notes)
 
 
 _COLUMNS = ("peer", "state", "how", "who it is", "exports", "imports", "messages in", "out", "waits")
@@ -97,7 +101,8 @@ def _client(peer: Peer, labels: Mapping[str, str]) -> str:
 @command(
     "forget",
     "end the link with another world for good: what waits for it is rejected, what it holds is let go",
-    argument("peer", metavar="PEER", help="as `%%swingset peers` has it, or its location"),
+    argument("peer", metavar="PEER", help=_PEER),
+    completes="peer",
     rest="`%swingset peers` shows who is there",
 )
 def forget(notebook: Notebook, given: argparse.Namespace) -> Shown:
@@ -116,9 +121,10 @@ def forget(notebook: Notebook, given: argparse.Namespace) -> Shown:
 @command(
     "petname",
     "call another world by a name of your own; without PEER, list the names",
-    argument("peer", metavar="PEER", nargs="?", help="as `%%swingset peers` has it, or its location"),
+    argument("peer", metavar="PEER", nargs="?", help=_PEER),
     argument("name", metavar="NAME", nargs="?", help="the name, which no other world learns"),
     argument("--remove", action="store_true", help="have no name for it any more"),
+    completes="peer",
 )
 def petname(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Name a peer, or list the names."""

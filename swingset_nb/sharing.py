@@ -12,6 +12,7 @@ from datetime import datetime
 
 from swingset.core.errors import KernelError
 from swingset.host.sessions.session import Session
+from swingset.host.wires.peering import Peer
 from swingset.host.wires.shares import Share
 from swingset.model.counting import plural
 from swingset.model.visible import one_line
@@ -22,12 +23,13 @@ _PLACE = re.compile(r"(  (?:in )?world )([a-z2-7]{12})(?=,|$)")
 
 
 def connected(session: Session) -> list[str]:
-    """The line that says how the world is joined to others: none if it is not."""
+    """The lines that say how the world is joined to others: none if it is not."""
     net = session.controller.net
     try:
-        live = [peer for peer in net.peers() if peer.state == "live"]
+        known = net.peers()
     except KernelError:  # somebody has altered the rows of sessions, which `%swingset peers` says
-        live = []
+        known = []
+    live = [peer for peer in known if peer.state == "live"]
     clients = sum(bool(peer.web) for peer in live)
     peers = len(live) - clients
     shares, transports = len(_in_state(session, "open")), net.transports()
@@ -38,7 +40,26 @@ def connected(session: Session) -> list[str]:
         f"serves {plural(clients, 'web client')}" if clients else "",
     )
     said = words_of([part for part in parts if part])
-    return [f"other worlds: it {said}"] if said else []
+    lines = [f"other worlds: it {said}"] if said else []
+    cut = [peer for peer in known if peer.state == "cut"]
+    return [*lines, *_away(cut, called_here(session)), *_sites(session)]
+
+
+def _away(cut: list[Peer], called: Callable[[str], str]) -> list[str]:
+    if not cut:
+        return []
+    names, answers = words_of([called(peer.peer) for peer in cut]), sum(peer.waits for peer in cut)
+    does = "does" if answers == 1 else "do"
+    waits = f", as {plural(answers, 'answer')} from there {does}" if answers else ""
+    return [f"not connected now: {names}; what is sent waits{waits}"]
+
+
+def _sites(session: Session) -> list[str]:
+    http = session.controller.net.http
+    if http.url is None:
+        return []
+    prefixes = [f"{http.url}{one_line(prefix, 100)}" for prefix in http.sites()]
+    return [f"HTTP: vats answer at {words_of(prefixes)}"] if prefixes else []
 
 
 def left(session: Session) -> list[str]:
@@ -53,9 +74,13 @@ def left(session: Session) -> list[str]:
 def unheard(session: Session) -> list[str]:
     """The line for a world that was opened just now and shares something: it does not listen yet."""
     ways = {share.web for share in _in_state(session, "open")}
-    worlds = "other worlds reach what it shares when it listens: `%swingset listen`"
+    worlds = "other worlds reach what it shares when it listens as before: `%swingset listen`"
     clients = "web clients reach what it serves when it listens as before: `%swingset listen web port=PORT`"
-    return [line for web, line in ((False, worlds), (True, clients)) if web in ways]
+    lines = [line for web, line in ((False, worlds), (True, clients)) if web in ways]
+    http = session.controller.net.http
+    if http.url is None and http.sites():
+        lines.append("vats answer by HTTP when it listens for that: `%swingset sites --port PORT`")
+    return lines
 
 
 def _in_state(session: Session, state: str) -> list[Share]:
@@ -79,6 +104,21 @@ def called_here(session: Session) -> Callable[[str], str]:
         return one_line(names.get(name) or f"{name[:_SHORT]}.{transport}", 80)
 
     return called
+
+
+def linked(session: Session, what: str) -> list[str]:
+    """What can be typed for a `share`, a `peer` or a `site` that there is."""
+    net = session.controller.net
+    try:
+        if what == "share":
+            return [share.label for share in net.shared() if share.label and not share.revoked]
+        if what == "site":
+            return list(net.http.sites())
+        called = called_here(session)
+        keys = [called(peer.peer).partition(".")[0] for peer in net.peers() if peer.peer and not peer.web]
+        return list(dict.fromkeys([*net.names(), *keys]))
+    except KernelError:
+        return []
 
 
 def when(seconds: float) -> str:

@@ -45,7 +45,9 @@ def test_an_origin_is_a_name_that_fetches(opened: Kernel) -> None:
 
 def test_a_site_answers_while_no_cell_runs(opened: Kernel) -> None:
     """A request from outside is delivered on the notebook's own loop."""
-    assert "no vat answers by HTTP" in opened.run("%swingset sites").plain
+    told = opened.run("%swingset sites --port 0").plain
+    assert re.search(r"no vat answers by HTTP\s+the host listens at http://127\.0\.0\.1:\d+\s", told)
+    assert "`%swingset site NAME /PREFIX/` lets a vat answer" in told
     told = opened.run("%swingset site door /shop/").plain
     assert "who registers with door answers what comes to /shop/" in told
     opened.run(SHOP)
@@ -53,6 +55,8 @@ def test_a_site_answers_while_no_cell_runs(opened: Kernel) -> None:
     found = re.search(r"http://127\.0\.0\.1:\d+/shop/", opened.run("%swingset sites").plain)
     assert found is not None
     assert httpx.get(f"{found[0]}gold", trust_env=False, timeout=20).text == "GOLD"
+    assert f"HTTP: vats answer at {found[0]}" in opened.run("%swingset").plain
+    assert opened.complete("%swingset withdraw /") == ["/shop/"]
     assert "is served already" in opened.run("%swingset site other /shop/").traceback
     assert "/shop/ is served no more" in opened.run("%swingset withdraw /shop/").plain
     assert httpx.get(f"{found[0]}gold", trust_env=False, timeout=20).status_code == 404

@@ -68,7 +68,14 @@ def test_a_process_that_is_killed_is_reached_again(opened: Kernel) -> None:
     opened.process.kill()
     opened.process.wait()
     opened.run("late = E(theirs).deposit(0)")
-    assert "cut" in opened.run("%swingset peers").plain
+    told = opened.run("%swingset peers").plain
+    assert re.search(r" cut .* 1 answer, until ", told)
+    assert re.search(r"cut: \w{12}\.unix: \w+", told)
+    assert re.match(r"object of world \w{12}.* not connected: messages wait", opened.run("theirs").plain)
+    told = opened.run("%swingset").plain
+    assert re.search(
+        r"not connected now: \w{12}\.unix; what is sent waits, as 1 answer from there does", told
+    )
     opened.process = served(opened.folder)
     assert opened.run("await late").plain == "5"
     assert opened.run("await E(theirs).deposit(1)").plain == "6"
@@ -135,6 +142,9 @@ def test_messages_of_others_are_delivered_while_no_cell_runs(opened: Kernel) -> 
     assert opened.run("await E(counter).add()").plain == "4"
     assert "took back cell" in opened.run("%swingset undo").plain
     assert "done again" in opened.run("%swingset redo").plain
+    assert "world " in opened.run("%swingset explain counter").plain
+    assert opened.complete("%swingset unshare co") == ["counter"]
+    assert "did you mean `%swingset unshare counter`?" in opened.run("%swingset unshare cuonter").traceback
     told = opened.run("%swingset unshare counter").plain
     assert told.startswith("counter is not given out any more")
 
@@ -206,7 +216,8 @@ def test_a_world_that_is_opened_again_says_that_it_does_not_listen(opened: Kerne
     """What it shares is reached only then."""
     opened.run("%swingset close")
     assert (
-        "when it listens: `%swingset listen`" in opened.run("%swingset open mine.world --worker local").plain
+        "when it listens as before: `%swingset listen`"
+        in opened.run("%swingset open mine.world --worker local").plain
     )
 
 
@@ -219,12 +230,18 @@ def test_worlds_are_introduced_with_nothing_secret(opened: Kernel) -> None:
     assert card is not None
     refused = opened.run(f"%swingset grant counter {card[0]}").traceback
     assert "this is the card of this world itself" in refused
-    assert "is no grant" in opened.run("%swingset accept theirs ocapn-grant:AAAA").traceback
+    refused = opened.run("%swingset accept theirs ocapn-grant:AAAA").traceback
+    assert "is no grant" in refused
+    assert "it may have been cut when it was copied" in refused
+    assert "→ %swingset help grant" in opened.run("%swingset grant counter nofile").traceback
     assert "of this world itself" in opened.run(f"%swingset follow {card[0]}").traceback
     assert "`%swingset rotate --yes`" in opened.run("%swingset rotate").traceback.replace("→ ", "`") + "`"
     opened.run("await E(theirs).deposit(0)")
     peer = re.search(r"([a-z2-7]{12})\.unix", opened.run("%swingset peers").plain)
     assert peer is not None
+    assert opened.complete(f"%swingset petname {peer[1][:6]}") == [peer[1]]
+    refused = opened.run(f"%swingset petname {peer[1][:3]} Them").traceback
+    assert "at least 6 letters of its designator" in refused
     assert "is called Them here" in opened.run(f"%swingset petname {peer[1]} Them").plain
     assert "Them" in opened.run("%swingset peers").plain
     assert "world Them, vat bank, line 9" in opened.run("await E(theirs).deposit(-1)").traceback

@@ -227,9 +227,7 @@ class Giving(Linked):
         named = [share for share in all_named if not share.revoked] or (all_named if again else [])
         if len(named) != 1:
             many = f"{len(named)} things are" if named else "nothing is"
-            raise NetError(
-                f"{many} shared under this: give the string, or a digest from the list of what is shared"
-            )
+            raise NetError(f"{many} shared under this: give its label, its string or its digest in the list")
         return named[0]
 
     def shared(self) -> list[Share]:

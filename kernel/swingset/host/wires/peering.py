@@ -270,7 +270,10 @@ class Peering(Linked):
             if len(found) == 1:
                 return found[0]
             why = "several worlds begin so" if found else "no world is known here by it"
-            raise NetError(f"{one_line(text, 60)!r}: {why}; give its petname, its location or its designator")
+            raise NetError(
+                f"{one_line(text, 60)!r}: {why}; give its petname, its location or "
+                f"at least {_SHORTEST} letters of its designator"
+            )
 
     def _known(self) -> set[str]:
         secrets = self._line.known_secrets()

@@ -118,15 +118,20 @@ class Wire:
         if peer in ("", _SOME_WORLD) and isinstance(uri, str):
             peer = self.world_called(uri)  # where it is asked for, until it is known whose it is
         match row.get("kind"):
-            case "lasting":
-                how = "connected" if conn is not None else "the next message to it connects"
-            case "far" | "web":
-                how = "connected"
+            case "lasting" if conn is None:
+                how = "the next message to it connects"
+            case "lasting" | "far" | "web":
+                how = self._how(str(conn))
             case "sturdy":
                 how = "a string that nobody has followed"
             case _:
                 how = "broken: its connection has ended"
         return f"object of {peer}", how
+
+    def _how(self, connection: str) -> str:
+        """Whether the world at the other end of a session is there now."""
+        link = self._row(f"link.{connection}")
+        return "connected" if link is None or link.get("conn") is not None else "not connected: messages wait"
 
     def holders(self, vref: str) -> tuple[list[str], int]:
         """Which other worlds have an object of this one, and how many strings open it.
