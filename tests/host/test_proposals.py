@@ -7,6 +7,7 @@ get. No case runs: reading shows it. What only a run shows, such as a facet that
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -461,12 +462,24 @@ def test_accepted_libraries_outlast_the_session_and_are_no_part_of_the_world(tmp
         stage.close()
 
 
+FORGED_BY_EVE = audited_library("eve", {"a": SCALE}).source
+
 WRONG = {
     "no json": ("{", "is not what this library writes"),
     "another format": ('{"format": 2, "libraries": []}', "is not what this library writes"),
     "no list": ('{"format": 1, "libraries": {}}', "is not what this library writes"),
     "no pair": ('{"format": 1, "libraries": [1]}', "is not what this library writes"),
     "a digest that is none": ('{"format": 1, "libraries": [["x", "{}"]]}', "is not what this library writes"),
+    "another digest": (
+        json.dumps({"format": 1, "libraries": [["0" * 64, audited_library("ann", {"a": SCALE}).source]]}),
+        "is not what this library writes",
+    ),
+    "a digest of what is not there": (
+        json.dumps(
+            {"format": 1, "libraries": [[audited_library("ann", {"a": SCALE}).digest, FORGED_BY_EVE]]}
+        ),
+        "is not what this library writes",
+    ),
     "no library": (
         '{"format": 1, "libraries": [["' + "0" * 64 + '", "{}"]]}',
         "is not what this library writes",
@@ -485,6 +498,24 @@ def test_a_file_of_accepted_libraries_that_is_none_is_refused_with_what_helps(
     path.chmod(0o600)
     with pytest.raises(KernelError, match=f"{words}: put the right file there"):
         Accepted(str(tmp_path / "a.world")).all()
+
+
+def test_a_library_counts_as_the_file_that_was_accepted(tmp_path: Path) -> None:
+    """However it is spelled: its digest is that of its bytes, and still is when the world is opened again."""
+    odd = audited_library("ann", {"scale": SCALE}).source.replace(":", " : ")
+    library, world = read_audited(odd), str(tmp_path / "a.world")
+    Accepted(world).add(library)
+    assert Accepted(world).all() == [library]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives a file to another user")
+def test_a_file_of_accepted_libraries_of_another_user_is_refused(tmp_path: Path) -> None:
+    """Its owner can write it at any time, whatever its mode says."""
+    world = str(tmp_path / "a.world")
+    Accepted(world).add(audited_library("ann", {"scale": SCALE}))
+    os.chown(tmp_path / "a.world.audited", 12_345, -1)
+    with pytest.raises(KernelError, match="another user owns"):
+        Accepted(world).all()
 
 
 def test_a_file_of_accepted_libraries_that_others_can_write_is_refused(tmp_path: Path) -> None:

@@ -4,17 +4,15 @@ Whom to believe is the host's own judgement. So it is neither in the world, wher
 and archive, count for whoever opens one, and go back in time; nor does any vat see it. A copy of the world
 without this file believes nobody. A world in memory keeps it in memory.
 
-The file has each library with the digest under which it was accepted. It is replaced as a whole, and one that
-others can write is refused: what is in it counts without a question.
+The file has each library as it was when it was accepted, with its digest, which must fit. It is replaced as a
+whole, and one that others own or can write is refused: what is in it counts without a question.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import stat
-from dataclasses import replace
 from typing import Any
 
 from swingset.core.errors import KernelError
@@ -30,7 +28,6 @@ MOST_LIBRARIES = 100
 
 _LARGEST = 2 * MOST_BYTES
 _FORMAT = 1
-_DIGEST = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
 
 
 class Accepted:
@@ -68,7 +65,7 @@ class Accepted:
 
     def _keep(self, found: list[AuditedLibrary]) -> None:
         if self.path is not None:
-            listed = [[library.digest, library.text()] for library in found]
+            listed = [[library.digest, library.source] for library in found]
             text = json.dumps({"format": _FORMAT, "libraries": listed})
             if len(text) > _LARGEST:
                 raise KernelError(f"the accepted libraries have more than {_LARGEST:,} characters together")
@@ -89,6 +86,8 @@ def _read(path: str) -> list[AuditedLibrary]:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
                 raise KernelError(f"{named} is no plain file: {anew}")
+            if os.name == "posix" and about.st_uid not in (0, os.geteuid()):
+                raise KernelError(f"another user owns {named}: {anew}")
             if os.name == "posix" and stat.S_IMODE(about.st_mode) & 0o022:
                 raise KernelError(f"others can write {named}: chmod 600 {one_line(path, 300)}")
             text = file.read(_LARGEST + 1)
@@ -111,7 +110,8 @@ def _libraries(said: Any) -> list[AuditedLibrary]:
         if not isinstance(each, list) or len(each) != 2 or not all(isinstance(text, str) for text in each):
             raise ValueError
         digest, text = each
-        if not _DIGEST.match(digest):
+        library = read_audited(text)
+        if library.digest != digest:
             raise ValueError
-        found.append(replace(read_audited(text), digest=digest))
+        found.append(library)
     return found

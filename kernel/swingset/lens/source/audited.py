@@ -31,7 +31,8 @@ _WORD = re.compile(r"[\w.@+-]+\Z")
 
 @dataclass(frozen=True)
 class AuditedLibrary:
-    """What one author says of modules: by the hash of each its name and a note. `digest` names the file.
+    """What one author says of modules: by the hash of each its name and a note. `digest` names the file,
+    which is `source`.
 
     Source:
         Ours; the "community auditing site" that was thought of for proposals of SwingSet's chain.
@@ -40,6 +41,7 @@ class AuditedLibrary:
     author: str
     digest: str
     modules: Mapping[str, tuple[str, str]] = field(repr=False)
+    source: str = field(repr=False)
 
     def says(self, digest: str) -> str | None:
         """What the author says of a module, or None.
@@ -83,7 +85,7 @@ def audited_library(author: str, sources: Mapping[str, str], note: str = "") -> 
         1
     """
     modules = {module_hash(source): (name, note) for name, source in sources.items()}
-    made = AuditedLibrary(author, "", modules)
+    made = AuditedLibrary(author, "", modules, "")
     return read_audited(made.text())
 
 
@@ -119,7 +121,8 @@ def read_audited(text: str) -> AuditedLibrary:
         if not _HASH.match(digest) or not _is_said(said):
             raise KernelError(_wrong(f"a module wants a hash, and a name and a note: {one_line(digest, 40)}"))
         modules[digest] = (one_line(said[0], _LONGEST), one_line(said[1], _LONGEST))
-    return AuditedLibrary(one_line(author, _LONGEST), hashlib.sha256(text.encode()).hexdigest(), modules)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return AuditedLibrary(one_line(author, _LONGEST), digest, modules, text)
 
 
 def _is_said(said: object) -> bool:
