@@ -20,7 +20,7 @@ from swingset.lens.pictures.graph_picture import draw_graph
 from swingset.lens.source.audited import MOST_BYTES, read_audited
 from swingset.lens.source.difference import Difference, unified
 from swingset.lens.source.judging import Judged, JudgedModule
-from swingset.lens.state.proposals import Ballot, ProposalRow, ballots, standing
+from swingset.lens.state.proposals import Ballot, ProposalRow
 from swingset.model.capdata import NOTHING
 from swingset.model.lines import source_lines
 from swingset.model.visible import one_line
@@ -191,14 +191,13 @@ def listed(world: OpenWorld) -> tuple[list[Listed], int]:
 
     One is open if its target does not run it, and no vat says that the votes on it were counted.
     """
-    rows = world.session.proposals.all()
-    store, found = world.controller.kernel.store, []
-    with world.controller.lock:
-        for row in rows[-MOST_LISTED:]:
-            told = ballots(store, row.node)
-            is_open = standing(store, row) != row.bundle and (not told or any(map(_is_open, told)))
-            votes = "; ".join(map(_votes, told)) or "no vat counts votes"
-            found.append(Listed(row.number, row.target, row.part or "its code", row.note, votes, is_open))
+    proposals, found = world.session.proposals, []
+    rows = proposals.all()
+    for row in rows[-MOST_LISTED:]:
+        told = proposals.ballots(row)
+        is_open = proposals.standing(row) != row.bundle and (not told or any(map(_is_open, told)))
+        votes = "; ".join(map(_votes, told)) or "no vat counts votes"
+        found.append(Listed(row.number, row.target, row.part or "its code", row.note, votes, is_open))
     return sorted(found, key=lambda each: (not each.is_open, -each.number)), len(rows) - len(found)
 
 

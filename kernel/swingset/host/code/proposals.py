@@ -129,13 +129,13 @@ class Proposals:
         with self._joined.controller.lock:
             return self._joined.controller.world.bundles.get(row.bundle)
 
-    def standing(self, number: int) -> str | None:
+    def standing(self, number: int | ProposalRow) -> str | None:
         """The bundle in whose place a proposal would put another: what its target runs, or has imported.
 
         For a part of the code it is what the target's own store says of the part; None if it says nothing.
 
         Args:
-            number: its number.
+            number: its number, or its row.
         Raises:
             KernelError: if there is none of that number.
         Example:
@@ -146,7 +146,7 @@ class Proposals:
             >>> session.proposals.standing(1) is None
             True
         """
-        row = self.get(number)
+        row = number if isinstance(number, ProposalRow) else self.get(number)
         with self._joined.controller.lock:
             return standing(self._joined.controller.kernel.store, row)
 
@@ -205,11 +205,11 @@ class Proposals:
             self._joined.controller, row.target, parts, parameters=row.parameters, records=records
         )
 
-    def ballots(self, number: int) -> list[Ballot]:
+    def ballots(self, number: int | ProposalRow) -> list[Ballot]:
         """What vats say about the votes on a proposal.
 
         Args:
-            number: its number.
+            number: its number, or its row.
         Raises:
             KernelError: if there is none of that number.
         Example:
@@ -219,7 +219,7 @@ class Proposals:
             >>> session.proposals.ballots(1)
             []
         """
-        row = self.get(number)
+        row = number if isinstance(number, ProposalRow) else self.get(number)
         with self._joined.controller.lock:
             return ballots(self._joined.controller.kernel.store, row.node)
 
