@@ -68,8 +68,10 @@ def test_a_site_is_served_again_when_the_host_listens(opened: Kernel) -> None:
     opened.run("%swingset site door2 /again/")
     opened.run("await E(door2).register(shop)")
     opened.run("%swingset close")
-    opened.run("%swingset open mine.world --worker local")
+    told = opened.run("%swingset open mine.world --worker local").plain
+    assert "vats answer by HTTP when it listens for that" in told
     assert "the host does not listen: `%swingset sites --port 0`" in opened.run("%swingset sites").plain
     found = re.search(r"http://127\.0\.0\.1:\d+/again/", opened.run("%swingset sites --port 0").plain)
     assert found is not None
     assert httpx.get(f"{found[0]}x", trust_env=False, timeout=20).text == "X"
+    assert f"HTTP: vats answer at {found[0]}" in opened.run("%swingset").plain

@@ -290,3 +290,18 @@ def test_going_back_says_which_links_end(opened: Kernel) -> None:
     assert told in opened.run("%swingset").plain
     assert told not in opened.run("1").plain
     assert opened.run("%swingset peers").plain.count("this world has gone back in time") == 1
+
+
+def test_things_of_one_label_are_told_apart(opened: Kernel) -> None:
+    """The list says how each was given out, and taking back the label names the digests."""
+    opened.run("%swingset listen unix path=mine.sock")
+    opened.run("%swingset share mine --to twice --label twice")
+    opened.run("%swingset serve mine --to twice.mjs --label twice")
+    listed = opened.run("%swingset shared").plain
+    (shared,) = re.findall(r"twice +open .* other worlds +(\w{16})", listed)
+    (served,) = re.findall(r"twice +open .* web clients +(\w{16})", listed)
+    assert f"give one of their digests, {shared}, {served}" in opened.run("%swingset unshare twice").traceback
+    for digest in (shared, served):
+        opened.run(f"%swingset unshare {digest}")
+    later = opened.run("%swingset listen web origins=https://my.page").traceback
+    assert "close the world and open it, and have it listen so before it serves" in later

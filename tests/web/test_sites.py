@@ -91,6 +91,14 @@ def test_a_request_becomes_a_message_and_its_result_the_response(make_stage: Mak
     assert replayed.ok, str(replayed)
 
 
+@pytest.mark.parametrize("handler", [None, 5, "shop", {"handle": 1}, [1]])
+def test_what_is_no_object_is_no_handler(served: Served, handler: object) -> None:
+    """It is refused at once, and the handler that was there goes on."""
+    with pytest.raises(TypeError, match=r"an object with handle\(request\), not"):
+        served.stage.ask(served.site, "register", handler)
+    assert served.get("/shop/none")[0] == 204
+
+
 def test_each_kind_of_answer_is_sent(served: Served) -> None:
     """A text, bytes, nothing, or a status with headers and a body."""
     assert served.get("/shop/none") == (204, "")

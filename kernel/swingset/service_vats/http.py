@@ -11,6 +11,9 @@ from typing import Any
 
 from swingset.vat import Baggage, D, E, Promise, durable, provide, remotable, watch_promise
 
+_DATA = (bool, int, float, str, bytes, list, tuple, dict, set, frozenset)
+"""What can be sent, and has no methods to be called."""
+
 
 @durable
 class Origin:
@@ -154,6 +157,8 @@ class Site:
 
     def register(self, handler: object) -> None:
         """Have requests answered by `handler.handle(request)`, and WebSockets by `handler.opened`."""
+        if handler is None or isinstance(handler, _DATA):
+            raise TypeError(f"a handler is an object with handle(request), not {type(handler).__name__}")
         self.door.handler = handler
 
     def describe(self) -> dict[str, Any]:

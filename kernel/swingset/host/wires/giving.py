@@ -32,6 +32,8 @@ from swingset.netlayers.web import digest_in
 _SHORTEST = 12
 """How many digits of a digest name it at least."""
 
+_MOST_NAMED = 5
+
 
 class Giving(Linked):
     """What is given out, as `controller.net`.
@@ -225,9 +227,13 @@ class Giving(Linked):
             return known[short[0]]
         all_named = [share for share in known.values() if share.label == what]
         named = [share for share in all_named if not share.revoked] or (all_named if again else [])
-        if len(named) != 1:
-            many = f"{len(named)} things are" if named else "nothing is"
-            raise NetError(f"{many} shared under this: give its label, its string or its digest in the list")
+        if len(named) > 1:
+            few = ", ".join(share.digest[:16] for share in named[:_MOST_NAMED])
+            raise NetError(f"{len(named)} things are shared under this: give one of their digests, {few}")
+        if not named:
+            raise NetError(
+                "nothing is shared under this: give its label, its string or its digest in the list"
+            )
         return named[0]
 
     def shared(self) -> list[Share]:

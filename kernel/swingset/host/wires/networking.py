@@ -77,7 +77,7 @@ class Networking(Serving, Peering, Moving):
         if transport in self._listens and wires.listening:
             if {**self._listens[transport], **options} != self._listens[transport]:
                 words = f"this world listens by {transport} already, with other options"
-                raise NetError(f"{words}: `close` ends that, and then it can listen anew")
+                raise NetError(f"{words}: close the world and open it, and have it listen so first")
             return locators.uri(wires.here[transport])
         if transport == "unix" and "path" not in options:
             options["path"] = self._beside()

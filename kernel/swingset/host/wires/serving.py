@@ -69,7 +69,9 @@ class Serving(Giving):
         if WEB in self._listens and wires.web is not None:
             if {**self._listens[WEB], **options} != self._listens[WEB]:
                 words = "this world listens by web already, with other options"
-                raise NetError(f"{words}: `close` ends that, and then it can listen anew")
+                raise NetError(
+                    f"{words}: close the world and open it, and have it listen so before it serves"
+                )
             return wires.web.url
         try:
             found = wires.listen_web(options)
