@@ -78,7 +78,7 @@ def _without(row: tuple[_Cell, ...]) -> tuple[_Cell, ...]:
 
 def _measured(peer: Peer) -> tuple[object, ...]:
     late = "-" if peer.latency is None else f"{1_000 * peer.latency:.1f} ms"
-    return peer.bytes or peer.received, peer.computrons or "-", late, peer.unacknowledged
+    return peer.bytes_in or peer.received, peer.computrons or "-", late, peer.unacknowledged
 
 
 def _waits(peer: Peer) -> str:

@@ -18,6 +18,7 @@ from swingset.host.worlds.opening import open_world
 from swingset.model.recovering import recovery
 from swingset.model.reports import Fault
 from swingset.model.states import Reason
+from swingset.net.links import CODES as LINKS
 from swingset.world import errors
 from swingset_nb.asleep import cures
 from swingset_nb.commands import registered, run
@@ -53,7 +54,7 @@ def codes_of_the_library() -> list[str]:
     return sorted(found - {*get_args(Reason)})
 
 
-CODES = (*get_args(Reason), *codes_of_the_library())
+CODES = (*get_args(Reason), *codes_of_the_library(), *LINKS)
 
 
 def world_errors() -> list[str]:

@@ -68,7 +68,7 @@ class Sockets(Network):
 
         self.selector.register(made, selectors.EVENT_READ, accept)
 
-    def dial(self, peer: Locator) -> Cable | None:
+    def dial(self, peer: Locator, who: Locator | None = None) -> Cable | None:
         try:
             address = (peer.hint("host") or "", int(peer.hint("port") or "0"))
             return SocketCable(self, socket.create_connection(address, 2))

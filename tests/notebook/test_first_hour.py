@@ -162,7 +162,7 @@ MISTAKES = [
     ("%swingset resume", "BadArguments: %swingset resume: VAT is missing: "),
     ("%swingset trace one", "BadArguments: %swingset trace: N has to be a whole number, not 'one'"),
     ("%swingset history --rows x", "%swingset history: --rows has to be a whole number, not 'x'"),
-    ("%swingset help foo", "no term of the glossary\n→ %swingset help\n"),
+    ("%swingset help qqq", "no term of the glossary\n→ %swingset help\n"),
     ("x = 1\n%%vat other\n", "BadArguments: %%vat stands on the first line of its cell"),
     ("x = 1\n%%module other\n", "BadArguments: %%module stands on the first line of its cell"),
     ("x = 1\n%%whatif\n", "BadArguments: %%whatif stands on the first line of its cell"),

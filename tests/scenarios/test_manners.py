@@ -129,7 +129,7 @@ def test_peers_are_metered(pair: tuple[Side, Side]) -> None:
     bob.ask(theirs, "deposit", 5)
     settle(alice, bob)
     (peer,) = alice.world.net.peers()
-    assert peer.bytes >= peer.received > 0
+    assert peer.bytes_in >= peer.received > 0
     assert peer.computrons == 0
     assert peer.latency is not None
     assert 0 < peer.latency < 60
@@ -244,7 +244,11 @@ def test_what_nothing_refers_to_is_forgotten_when_room_is_short() -> None:
     with pytest.raises(Malformed, match="20 references of other worlds are kept"):
         secrets.scrubbed(sturdyref(b"one more"))
     assert ref._forgetting.due(secrets)
-    net.pump()
+    for _ in range(100):  # nothing is forgotten while something that came has not been looked at
+        net.pump()
+        if len(secrets.foreign) <= 1:
+            break
+        net.wait(0.05)
     assert len(secrets.foreign) <= 1
     assert secrets.scrubbed(sturdyref(b"one more"))
     again = secrets.keep(b"%020d" % 5)

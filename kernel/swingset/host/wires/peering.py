@@ -46,7 +46,7 @@ class Peer:
         name: its petname, or an empty text.
         web: of a web client, the digest of the address by which it came; else an empty text.
         expires: when the lease of a link ends that is cut, in seconds since 1970; else None.
-        bytes: the bytes of the messages of this peer over all connections, since the world was opened.
+        bytes_in: the bytes of the messages of this peer over all connections, since the world was opened.
         computrons: with how many they were read; 0 for a vat that is not metered.
         latency: how many seconds it last took to answer whether it is there; None if that is not known.
     """
@@ -68,7 +68,7 @@ class Peer:
     name: str = ""
     web: str = ""
     expires: float | None = None
-    bytes: int = 0
+    bytes_in: int = 0
     computrons: int = 0
     latency: float | None = None
 
@@ -109,7 +109,7 @@ class Peering(Linked):
         return (
             found
             if used is None
-            else replace(found, bytes=used.size, computrons=used.computrons, latency=late.get(peer))
+            else replace(found, bytes_in=used.size, computrons=used.computrons, latency=late.get(peer))
         )
 
     def _expiry(self, row: Mapping[str, Any]) -> float | None:
