@@ -44,6 +44,11 @@ class LineParser(AnyOrder):
         found = _INVALID.fullmatch(message)
         if found is not None and found[2] in _KINDS:
             return f"{found[1]} has to be a {_KINDS[found[2]]}, not {found[3]}"
+        found = _CHOICE.fullmatch(message)
+        if found is not None and found[3] == repr(found[1]):
+            return f"the word `{found[1]}` is missing before {found[2]}"
+        if found is not None:
+            return f"{found[1]} is one of {found[3]}, not {found[2]}"
         return message
 
     def usage_line(self) -> str:
@@ -118,6 +123,7 @@ def without_comment(line: str) -> str:
 
 _REQUIRED = "the following arguments are required: "
 _INVALID = re.compile(r"argument (.+): invalid (\w+) value: (.+)", re.DOTALL)
+_CHOICE = re.compile(r"argument (\S+): invalid choice: (.+) \(choose from (.+)\)", re.DOTALL)
 _KINDS = {"int": "whole number", "float": "number"}
 """What argparse says of what is missing or not of its kind."""
 

@@ -68,6 +68,10 @@ def clone(notebook: Notebook, given: argparse.Namespace) -> Shown:
         made = world.session.clone_vat(vat, given.clone, [root, *listed.values()], queued=given.queued)
     except VatFault as refused:
         hints = more_on(refused.fault.code)
+        if given.queued == "refuse" and "queued=" in refused.fault.message:
+            hints.insert(
+                0, f"`%swingset clone {vat} as {given.clone} --queued drop` leaves them to {vat} alone"
+            )
         raise VatFailed(f"{refused.fault.message} (nothing has changed)", *hints) from None
     own = dict(zip(listed, made[1:], strict=True))
     lines = give_root(notebook, given.clone, made[0])

@@ -10,6 +10,11 @@ from swingset_nb.notebook import Notebook
 from swingset_nb.open_world import OpenWorld
 from swingset_nb.render import Drawn, Message, Shown, Stack, Table
 
+_BEGIN = (
+    '`swingset_nb.session().controller.market.open_account("ann", 10**10)` makes an account with units',
+    '`ann = swingset_nb.session().devices.market("account", "ann")` pays by `E.bid(ann, base=5, cap=40)(x)`',
+)
+
 
 @command(
     "market",
@@ -21,6 +26,7 @@ def show_market(notebook: Notebook, given: argparse.Namespace) -> Shown:
     world = notebook.require()
     notebook.flush()
     market = world.controller.market
+    opened = given.open and not market.is_open
     if given.open:
         market.open()
     elif not market.is_open:
@@ -47,7 +53,8 @@ def show_market(notebook: Notebook, given: argparse.Namespace) -> Shown:
         notes.append(f"and {len(bids) - most:,} more: `--rows {4 * most}` or `--all` shows them")
     totals = market.totals()
     paid = f"issued {totals.issued:,}, paid so far {totals.sink:,}, tick {totals.tick:,}"
-    parts: list[Shown] = [
+    parts: list[Shown] = [Message("the market is open: messages bid for their turn", (), _BEGIN)] * opened
+    parts += [
         *map(Drawn, market.pictures()),
         Table("waiting messages", columns, rows, "nothing waits", notes if rows else ()),
         _funds(world, most, "account", [paid]),

@@ -36,7 +36,10 @@ def test_the_command_shows_offers_accounts_and_meters(opened: Kernel) -> None:
     opened.run("import swingset_nb\ncontroller = swingset_nb.session().controller")
     opened.run("top = controller.meters.create(1_000)\nlow = controller.meters.create(10, superior=top)")
     assert "└ m2" in opened.run("%swingset market").plain
-    assert "there is none" in opened.run("%swingset market --open").plain
+    begun = opened.run("%swingset market --open").plain
+    assert "there is none" in begun
+    assert "account with units" in begun
+    assert "account with units" not in opened.run("%swingset market --open").plain
     opened.run("controller.market.open_account('ann', 100_000_000)\ncontroller.queue.pause()")
     opened.run("kref = controller.market.send('shop', 'sell', ['x'], account='ann', base=7, cap=9)")
     shown = opened.run("%swingset market")

@@ -29,6 +29,7 @@ from swingset.core.warehouse import MemoryNotCopied
 from swingset.model import capdata, reasons
 from swingset.model.capdata import DEFAULT_IFACE, Ref
 from swingset.model.cloning import Origin, cloned_from
+from swingset.model.counting import waits
 from swingset.model.messages import CloneVat
 from swingset.model.modules import is_raw
 from swingset.model.reports import Fault
@@ -101,7 +102,7 @@ class Cloning(CrankParts):
         if event.queued == "refuse" and (waiting := messages_for(self.store, vat.id)):
             first = waiting[0].message.method
             return (
-                f"{about}: {len(waiting):,} messages wait for it, the first is {first}(); let them run, or"
+                f"{about}: {waits(len(waiting), 'message')} for it, the first is {first}(); let them run, or"
                 ' say what becomes of them: queued="drop" leaves them to the vat alone, "duplicate" copies'
                 " those to listed objects"
             )

@@ -9,3 +9,8 @@ def plural(count: int, noun: str) -> str:
         return f"1 {noun}"
     many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
     return f"{count:,} {many}"
+
+
+def waits(count: int, noun: str) -> str:
+    """A count with its noun, which waits: `1 message waits`, `2 messages wait`."""
+    return f"{plural(count, noun)} {'waits' if count == 1 else 'wait'}"

@@ -153,7 +153,8 @@ def bidding(
         vat: Vat | None = payer._vat if isinstance(payer, Presence) else None
         text = (
             f"E.bid(x) wants an escalator, D(account).escalator(base, slope, cap), or an account with"
-            f" base=, slope= or cap=, got {brief(payer)}: a name pays for nothing"
+            f" base=, slope= or cap=, got {brief(payer)}: a name pays for nothing;"
+            ' in a notebook `session.devices.market("account", NAME)` is the account of a name'
         )
         raise refused(vat, TypeError(text))
     if (base, slope, cap, allowance, inherits) == (None, None, None, None, True):

@@ -12,6 +12,7 @@ from swingset.lens.pictures.market_picture import HOUSE
 from swingset.lens.pictures.paper import FAINT, HOLDERS, RULE, Picture, cut, sheet, text_at
 from swingset.lens.present.market import BidRow, Orders
 from swingset.lens.watching.funds import PriceRow
+from swingset.model.counting import plural
 
 _WIDTH, _LEFT, _TOP, _CHART = 720, 96, 40, 120
 _ACROSS = _WIDTH - _LEFT - 20
@@ -93,7 +94,7 @@ def prices_in_words(prices: Sequence[PriceRow]) -> str:
     best = max(prices, key=lambda row: (row.offer, row.crank))
     paid = sum(row.paid for row in prices)
     best_of = f"{best.offer:,} for {cut(best.method, 30)}() in crank {best.crank:,}"
-    return f"Prices: {len(prices):,} turns for {paid:,} in all, the highest offer was {best_of}"
+    return f"Prices: {plural(len(prices), 'turn')} for {paid:,} in all, the highest offer was {best_of}"
 
 
 def orders_in_words(orders: Orders) -> str:
