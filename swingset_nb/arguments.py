@@ -45,8 +45,6 @@ class LineParser(AnyOrder):
         if found is not None and found[2] in _KINDS:
             return f"{found[1]} has to be a {_KINDS[found[2]]}, not {found[3]}"
         found = _CHOICE.fullmatch(message)
-        if found is not None and found[3] == repr(found[1]):
-            return f"the word `{found[1]}` is missing before {found[2]}"
         if found is not None:
             return f"{found[1]} is one of {found[3]}, not {found[2]}"
         return message

@@ -61,7 +61,6 @@ def test_a_vat_is_cloned(opened: Kernel) -> None:
     assert "Note" in opened.run("annex_note").plain
     for line, words in {
         "clone desk as annex": "vat annex exists",
-        "clone desk branch": "the word `as` is missing before 'branch'",
         "clone desk as branch --queued keep": "--queued is one of 'refuse', 'drop', 'duplicate', not 'keep'",
         "clone desk as print": "'print' means something else in every notebook",
         "clone desk as vatAdmin": "the name vatAdmin is kept",

@@ -71,7 +71,7 @@ _LIMIT_OPTIONS = (
 
 UNTRUSTED = (
     "its code would run in your own process, unconfined, and the world is from a file that was not opened as"
-    " one you trust: if you do, open it with the worker local"
+    " one you trust: if you do, open it with the worker local, in a terminal with --trust-local"
 )
 """Why a world may not have a worker that does not confine its code."""
 

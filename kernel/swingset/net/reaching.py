@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from . import locators
 from .outside import Cut
-from .routing import disconnected
 from .values import Failure, Hidden, Record, Ref, Refused, Symbol
 
 if TYPE_CHECKING:
@@ -91,7 +90,10 @@ class Reaching:
             try:
                 conn = core.wire.connect(locators.uri(found))
             except Cut as problem:
-                core.cells.reject(wanted[3], disconnected(str(problem)))
+                words = (
+                    f"nothing was sent: a world without a wire, such as a fork, reaches no other ({problem})"
+                )
+                core.cells.reject(wanted[3], Failure(words, "Disconnected", {"code": "unreachable"}))
                 return
             core.batch.put(f"d.{found.peer}", conn)
             core.batch.put(f"r.{conn}", [locators.uri(found)])

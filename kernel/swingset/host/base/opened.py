@@ -319,7 +319,8 @@ class Opened:
         if local and self.factories and not self.choices.trusts_local:
             raise KernelError(
                 f"this world has vats in the local worker ({named(local)}): their code would run in your"
-                " own process, unconfined. If you trust the file, open it with the worker local"
+                " own process, unconfined. If you trust the file, open it with the worker local,"
+                " in a terminal with --trust-local"
             )
 
     def go_to(self, commit: int, here: int) -> None:
