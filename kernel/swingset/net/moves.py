@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MOVED = Symbol("moved")
 _BOOTSTRAP = Record(Symbol("desc:export"), (0,))
 _MOST_KEYS = 32
-_ANOTHER_KEY = "the other world has another key now; what a string has brought follows it: send again"
+_ANOTHER_KEY = "the other world has another key now; what was fetched by a string follows it"
 """How many keys may succeed each other."""
 
 

@@ -67,7 +67,10 @@ class Wire:
         peer = self._peer(args[0] if args else "")
         match method_of(methargs):
             case "received":
-                return f"a message of {peer}, {args[1] if len(args) > 1 else 'bytes'}"
+                size = args[1] if len(args) > 1 else "bytes"
+                if "op:ack" in size:  # so short that its bytes are in the words
+                    return f"{peer} has said how much it has taken"
+                return f"a message of {peer}, {size}"
             case "opened":
                 return "a connection to another world"
             case "visit" if len(args) > 2 and args[2] != "None":
@@ -154,7 +157,8 @@ class Wire:
 
     def _peer(self, connection: str) -> str:
         """The world at the other end, as long as the session lasts."""
-        row = self._row(f"s.{connection.strip(chr(39))}") or {}
+        connection = connection.strip("'")
+        row = self._row(f"s.{connection}") or self._row(f"carrier.{connection}") or {}
         if row.get("web") is not None:
             return "a web client"
         found = row.get("peer")
