@@ -25,9 +25,9 @@ Argument = tuple[tuple[str, ...], dict[str, Any]]
 class Command:
     """One subcommand.
 
-    `completes` is the sort of its first word: vat, name, label, command, path, undo, module, share, peer or
-    site. `rest` says what shows the rest of a long answer, if the subcommand does something, and must not be
-    typed again only to see more.
+    `completes` is the sort of its first word: vat, name, label, command, path, undo, module, share, peer,
+    site or proposal. `rest` says what shows the rest of a long answer, if the subcommand does something, and
+    must not be typed again only to see more.
     """
 
     name: str

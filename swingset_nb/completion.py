@@ -29,7 +29,9 @@ from swingset_nb.notebook import Notebook
 from swingset_nb.references import References
 from swingset_nb.sharing import linked
 
-_SENT = re.compile(r"(?<![\w.])E(?:\.send_only)?\(\s*([^\W\d]\w*(?:\[[^\[\]]*\])*)\s*\)\.(\w*)\Z")
+_SENT = re.compile(
+    r"(?<![\w.])E(?:\.bid\([^()]*\))?(?:\.send_only|\.offer)?\(\s*([^\W\d]\w*(?:\[[^\[\]]*\])*)\s*\)\.(\w*)\Z"
+)
 _DIRECT = re.compile(r"(?<![\w.\])])([^\W\d]\w*(?:\[[^\[\]]*\])*)\.(\w*)\Z")
 _OF_VATS = ("%%vat", "%%kind", "%%module")
 _LONGEST = 1_000
@@ -119,6 +121,8 @@ class Completer:
         if typed.startswith("-"):
             return self._options(command.parser, words)
         if len(words) > 1:
+            if words[0] == "propose" and len(words) == 2:
+                return self._modules()
             return self._vats() if words == ["undo", "upgrade"] else []
         world = self._notebook.world
         match command.completes:
@@ -133,7 +137,9 @@ class Completer:
             case "name":
                 return list(world.session.names.holding()) if world else []
             case "module":
-                return [row.name for row in world.session.modules] if world else []
+                return self._modules()
+            case "proposal":
+                return [str(row.number) for row in world.session.proposals] if world else []
             case "label":
                 return self._labels()
             case "share" | "peer" | "site":
@@ -153,6 +159,10 @@ class Completer:
     def _vats(self) -> list[str]:
         world = self._notebook.world
         return world.vat_names() if world else []
+
+    def _modules(self) -> list[str]:
+        world = self._notebook.world
+        return [row.name for row in world.session.modules] if world else []
 
     @staticmethod
     def _options(parser: LineParser, words: list[str]) -> list[str]:

@@ -85,6 +85,7 @@ def propose(notebook: Notebook, given: argparse.Namespace) -> Shown:
     argument("number", metavar="N", nargs="?", type=int, help="the number of the proposal"),
     argument("--read", action="store_true", help="only read it: no rehearsal, and no messages again"),
     argument("--messages", metavar="N", type=int, default=MESSAGES, help="how many messages it gets again"),
+    completes="proposal",
 )
 def proposal(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Show the page of a proposal, or list them."""

@@ -118,3 +118,10 @@ def test_a_vat_that_there_is_not_is_named_when_it_is_proposed_for(proposing: Ker
     said = proposing.run("%swingset propose shpo dear").plain
     assert "proposal 3: vat shpo becomes dear" in said
     assert "there is no vat shpo; there are: shop" in said
+
+
+def test_proposals_and_modules_are_completed(proposing: Kernel) -> None:
+    """After the vat come modules; a proposal is one of the numbers; who bids sees the methods, too."""
+    assert proposing.complete("%swingset propose shop d") == ["dear"]
+    assert "2" in proposing.complete("%swingset proposal ")
+    assert "price" in proposing.complete("E.bid(ann, base=5)(shop).")

@@ -462,6 +462,20 @@ def test_a_fork_has_an_inert_wire(alice: Side, bob: Side) -> None:
     assert (alice.world.digest(), bob.world.digest()) == before
 
 
+def test_a_message_of_a_fork_to_a_world_that_is_not_connected_was_not_sent(alice: Side, bob: Side) -> None:
+    """It is rejected in these words: nobody has to ask whether it was done."""
+    keeper = kept(bob, bob.fetch(alice.shared()))
+    settle(alice, bob)
+    (peer,) = bob.world.net.peers()
+    bob.world.net.forget(peer)
+    with bob.world.fork() as fork:
+        result = fork.queue_to_object(bob.session.kref_of(keeper), "deposit", ["it", 5])
+        fork.run()
+        outcome = fork.outcome(result)
+    assert outcome.status == "rejected"
+    assert "nothing was sent: a world without a wire, such as a fork" in str(outcome.value)
+
+
 @pytest.mark.parametrize(
     "said",
     [b"GET / HTTP/1.0\r\n\r\n", b"<13'op:nonsense>", slow(b"9999999999999:"), slow(b"\xff" * 100)],
