@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Callable
 from itertools import pairwise
@@ -17,6 +18,7 @@ from swingset.net.keys import key_of, named_by
 from swingset.net.limits import Limits
 from swingset.net.locators import Locator, located
 from swingset.net.values import Malformed, Record, Refused, Symbol
+from swingset.netlayers import NetlayerError, Succeeded, be_greeted, greet
 from tests.net.bench import Network, World, raw_key, verified
 from tests.net.test_worlds import Meeting
 
@@ -42,7 +44,7 @@ class Key:
         return Statement(self.public, number, None, other.public).signed(self.sign, other.sign)
 
 
-A, B, C = (Key(seed) for seed in "ABC")
+A, B, C, D = (Key(seed) for seed in "ABCD")
 
 
 @pytest.fixture
@@ -227,3 +229,58 @@ def test_what_names_no_key_has_none(designator: str) -> None:
     """A designator of another kind is no key, and one has one spelling."""
     assert key_of(designator) is None
     assert key_of(A.name) == A.public
+
+
+class Known:
+    """The identity of a world with one of the keys, and what it says its former ones have signed."""
+
+    def __init__(self, key: Any, past: list[bytes]) -> None:
+        self.designator, self.public, self.sign, self.past = key.name, key.public, key.sign, past
+        self.verify = verified
+
+    def random(self) -> bytes:
+        return bytes(32)
+
+
+class Line:
+    """One end of a talk."""
+
+    def __init__(self, to: asyncio.Queue[bytes], come: asyncio.Queue[bytes]) -> None:
+        self._to, self._come = to, come
+
+    async def say(self, data: bytes) -> None:
+        await self._to.put(data)
+
+    async def hear(self) -> bytes:
+        return await self._come.get()
+
+
+async def dialled(listens: Known) -> None:
+    """Dial the first key where a world listens."""
+    one: asyncio.Queue[bytes] = asyncio.Queue()
+    two: asyncio.Queue[bytes] = asyncio.Queue()
+    task = asyncio.ensure_future(be_greeted(Line(two, one), listens))
+    try:
+        here = located("unix", D.name, {"path": "/d"})
+        await greet(Line(one, two), Known(D, []), here, located("unix", A.name, {"path": "/a"}))
+    finally:
+        task.cancel()
+
+
+def test_who_is_dialled_by_an_old_key_says_what_has_succeeded_it() -> None:
+    """Of all that it says, the statements that lead from the one key to the other are taken."""
+    with pytest.raises(Succeeded) as caught:
+        asyncio.run(dialled(Known(C, [B.to(C), A.to(B), D.to(B)])))
+    assert caught.value.card == syrup.write([A.to(B), B.to(C)])
+
+
+@pytest.mark.parametrize(
+    "past",
+    [[], [A.to(B)], [B.to(C)], [A.to(B), B.to(A)], [forged(3, lambda _: C.public)], [A.at(1, 1)], [b"?"]],
+    ids=["nothing", "too short", "of another", "a ring", "not signed", "a place", "nonsense"],
+)
+def test_who_has_not_succeeded_a_key_is_another_world(past: list[bytes]) -> None:
+    """It is not dialled again by its own key, and nothing is followed."""
+    with pytest.raises(NetlayerError, match="another world than the one that was dialled") as caught:
+        asyncio.run(dialled(Known(C, past)))
+    assert not isinstance(caught.value, Succeeded)
