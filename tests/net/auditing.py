@@ -80,5 +80,8 @@ def audit(world: World) -> None:
     missing = {name for name in uses if name.startswith("c") and f"c.{name[1:]}" in rows}
     assert not missing, missing
     assert not [name for name in uses if not name.startswith("c")], uses
-    assert rows.get("sessions", 0) == len(open_)
+    webs = Counter(rows[f"s.{conn}"]["web"] for conn in open_ if "web" in rows[f"s.{conn}"])
+    assert rows.get("sessions", 0) == len(open_) - webs.total()
+    assert rows.get("clients", 0) == webs.total()
+    assert {key[7:]: row for key, row in rows.items() if key.startswith("visits.")} == webs
     assert not any("this side failed" in event["why"] for event in world.events), world.events

@@ -10,7 +10,7 @@ from swingset.net import syrup
 from swingset.net.limits import Limits
 from swingset.net.links import CODES
 from swingset.net.locators import Locator
-from swingset.net.values import Record, Symbol
+from swingset.net.values import Record, Ref, Symbol
 from tests.net.auditing import audit
 from tests.net.bench import Cable, Network, Peer, cables
 from tests.net.linked import Linked, run
@@ -67,6 +67,59 @@ def linked(world: Linked, liar: Liar) -> Liar:
 
 def deliver(target: int = 0) -> Record:
     return Record(Symbol("op:deliver"), (Record(Symbol("desc:export"), (target,)), [], False, False))
+
+
+def asked(args: list[Any], answer: Any = False, resolver: Any = False) -> Record:
+    """A message to the bootstrap object, which each stranger finds."""
+    return Record(Symbol("op:deliver"), (Record(Symbol("desc:export"), (0,)), args, answer, resolver))
+
+
+OBJECT = Record(Symbol("desc:import-object"), (9,))
+KEPT: dict[str, list[Record]] = {
+    "an answer": [asked([Symbol("fetch"), b"wrong" * 6], 5)],
+    "a resolver": [asked([Symbol("fetch"), b"wrong" * 6], False, OBJECT)],
+    "a gift": [asked([Symbol("deposit-gift"), b"g" * 32, OBJECT])],
+    "a part": [asked([], 5), Record(Symbol("op:index"), (Record(Symbol("desc:answer"), (5,)), 0, 6))],
+}
+"""What a stranger can have kept for it, which no object of a vat is in."""
+
+
+@pytest.mark.parametrize("kept", KEPT)
+def test_strangers_take_no_place_of_those_that_have_something(kept: str) -> None:
+    """All places are theirs, and a friend gets in; one of its objects is worth more than all they keep."""
+    network = Network()
+    world, friend = Linked(network, "here", Limits(sessions=2)), Linked(network, "friend")
+    for name in ("one", "two"):
+        other = Linked(network, name)
+        other.fetch(world.here, b"x" * 32)
+        run(network, redial=False)
+        row = other.hub._core().links.row(other.link()["connection"]) or {}
+        for number, message in enumerate(KEPT[kept], row["sent"] + 1):
+            frame = Record(Symbol("op:frame"), (number, NOTHING, row["received"], message))
+            other.device.cables[row["conn"]].send(syrup.write(frame))
+        run(network, redial=False)
+        network.worlds.remove(other)
+        other.cut()
+        run(network, redial=False)
+    assert [peer["state"] for peer in world.hub.peers()] == ["cut", "cut"]
+    promise = friend.fetch(world.here, world.swissnum)
+    run(network, redial=False)
+    assert isinstance(friend.outcome(promise), Ref)
+    left = [peer["peer"].partition(".")[0].removeprefix("ocapn://") for peer in world.hub.peers()]
+    assert left == ["two", "friend"]
+    friend.cut()
+    run(network, redial=False)
+    world.hub.part(world.hub.peers()[0]["connection"], "ended", "no")
+    for name in ("three", "four", "five"):
+        other = Linked(network, name)
+        found = other.fetch(world.here, b"x" * 32)
+        run(network, redial=False)
+        assert other.outcome(found) is not ...
+        network.worlds.remove(other)
+        other.cut()
+        run(network, redial=False)
+    assert "friend" in world.hub.peers()[0]["peer"]
+    audit(world)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ an ended session stays, no count is off, and another client goes on as if nothin
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from typing import Any
 
@@ -14,7 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from swingset.net.limits import Limits
 from tests.net.auditing import audit
+from tests.net.bench import World
 from tests.net.test_web_clients import Home
 from tests.net.webbing import Client
 
@@ -291,3 +294,24 @@ def test_many_conversations_with_one_thing_wrong(place: tuple[Any, ...], wrong: 
 def test_many_bytes_that_are_no_messages(messages: list[bytes]) -> None:
     """The same, for many more."""
     survives(messages, batch=True)
+
+
+def test_an_address_leaves_room_for_others() -> None:
+    """Who has one takes some places, those of other addresses and of worlds are not among them."""
+    home = Home(Limits(sessions=2, clients=4, clients_of_address=2))
+    world, another = home.world, hashlib.sha256(b"another").hexdigest()
+    world.hub.share(another, home.other)
+    clients = [Client(world) for _ in range(3)]
+    assert [client.why for client in clients[:2]] == [None, None]
+    assert "2 connections by this address" in str(clients[2].why)
+    others = [Client(world, another) for _ in range(2)]
+    assert all(client.why is None for client in others)
+    for name in ("one", "two"):
+        peer = World(world.network, name)
+        found = peer.fetch(world.here, b"x" * 32)
+        world.network.run()
+        assert "this string opens nothing" in peer.outcome(found)[1].message
+    audit(world)
+    world.hub.closed(clients[0].conn, "over")
+    assert Client(world).why is None
+    audit(world)

@@ -112,10 +112,19 @@ class Descriptors:
             position = self._new_export(conn, [kind, name, 1])
             batch.put(f"y.{conn}.{name}", position)
             self._core.names.use(name)
+            if self._is_of_vats(name):
+                self._core.sessions.befriend(conn)
             return position
         row = batch.get(f"x.{conn}.{position}")
         batch.put(f"x.{conn}.{position}", [kind, name, row[2] + 1])
         return position
+
+    def _is_of_vats(self, name: str) -> bool:
+        """Whether it is an object of a vat of this world, or a promise of one."""
+        if name.startswith("c"):
+            row = self._core.cells.row(name)
+            return row is not None and row["by"][0] == "local"
+        return not self._core.names.is_remote(name)
 
     def new_resolver(self, conn: str, kind: str, cell: str) -> int:
         """A position at which the peer tells the outcome of a promise."""

@@ -32,6 +32,7 @@ class Grants:
     def opened(self, conn: str, digest: str, name: str) -> None:
         """A session has fetched an object by the string of a digest."""
         self._core.batch.put(f"k.{conn}.{digest}", name)
+        self._core.sessions.befriend(conn)
 
     def passed(self, giver: str, conn: str, name: str) -> None:
         """A session has got an object from another one, by an introduction."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import keys, locators, syrup
+from .names import LOCAL
 from .outside import Cut
 from .sessions import is_trusted
 from .values import Failure, Malformed, Record, Ref, Refused, Symbol, kind_of
@@ -125,7 +126,7 @@ class Handoff:
         if waiting is not None:
             self._core.batch.drop(f"v.{key}")
             self._core.sessions.within(conn, "gifts", -1)
-            self._core.grants.passed(conn, waiting[2], ref.name)
+            self._passed(conn, waiting[2], ref.name)
             self._core.cells.settle(waiting[0], False, ref)
             return
         if self._core.batch.get(f"g.{key}") is not None:
@@ -133,6 +134,12 @@ class Handoff:
         self._core.sessions.within(conn, "gifts", 1)
         self._core.names.use(ref.name)
         self._core.batch.put(f"g.{key}", [ref.name, 0])
+
+    def _passed(self, gifter: str, conn: str, name: str) -> None:
+        """A receiver has a gift: an object of this world makes it no stranger."""
+        self._core.grants.passed(gifter, conn, name)
+        if name.startswith(LOCAL):
+            self._core.sessions.befriend(conn)
 
     def withdraw(self, conn: str, item: Any, cell: str) -> None:
         """A receiver asks for a gift: settle a promise with it, now or once it is there.
@@ -146,7 +153,7 @@ class Handoff:
         if found is not None:
             batch.drop(f"g.{key}")
             sessions.within(gifter, "gifts", -1)
-            self._core.grants.passed(gifter, conn, found[0])
+            self._passed(gifter, conn, found[0])
             self._core.cells.settle(cell, False, Ref(found[0]))
             self._core.names.unuse(found[0])
             return

@@ -35,7 +35,13 @@ class Limits:
     """Bytes of all messages that one session receives."""
 
     sessions: int = 200
-    """Connections at the same time, whether their session has begun or not."""
+    """Worlds at the same time: links, and connections whether their session has begun or not."""
+
+    clients: int = 200
+    """Web clients at the same time, by all addresses."""
+
+    clients_of_address: int = 50
+    """The same by one address, so that who has one leaves room for those of the others."""
 
     exports: int = 10_000
     """References that a session has been given."""

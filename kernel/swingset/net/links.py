@@ -92,13 +92,16 @@ class Links:
         return link
 
     def _make_room(self) -> None:
-        """End a link that nothing uses if there are as many sessions as there may be."""
+        """End a link that nothing uses if there are as many sessions as there may be, or one of a stranger.
+
+        What a stranger holds or waits for is nothing of a vat's, so it keeps no place from those that do.
+        """
         core = self._core
         if (core.batch.get("sessions") or 0) < core.limits.sessions:
             return
-        for link in core.batch.below("link."):
-            row = self.row(link)
-            if row is not None and row["conn"] is None and not self.is_used(link):
+        cut = [link for link in core.batch.below("link.") if (self.row(link) or {}).get("conn") is None]
+        for link in sorted(cut, key=_number):
+            if core.sessions.is_stranger(link) or not self.is_used(link):
                 self.end(link, "ended", "nothing used this link, and another needed its place")
                 return
         raise Malformed(f"{core.limits.sessions} links and connections are there, and no more may be")
@@ -291,6 +294,10 @@ class Links:
             if (other, known) == (peer, identifier):
                 return code, why
         return None
+
+
+def _number(link: str) -> int:
+    return int(link.rpartition("-")[2])
 
 
 def _frame(link: str, number: int) -> str:

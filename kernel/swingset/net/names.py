@@ -93,6 +93,7 @@ class Names:
         row = self.row(name) if self.is_remote(name) else None
         if row is not None and not row["held"]:
             self.put(name, {**row, "held": True, "known": True})
+            self._core.sessions.befriend(row.get("conn"))
 
     def dropped(self, name: str) -> None:
         """The kernel no longer holds a remote object."""

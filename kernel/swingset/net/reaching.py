@@ -210,6 +210,8 @@ class Reaching:
         core = self._core
         kind, first, second, cell = wanted
         try:
+            if kind == "fetch" or not core.sessions.is_stranger(second):
+                core.sessions.befriend(conn)
             if kind == "fetch":
                 self._ask(conn, [_FETCH, Hidden(first, second)], cell)
             else:

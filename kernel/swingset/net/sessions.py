@@ -6,8 +6,9 @@ this side has dialled, or whose location the netlayer has proved: who dials in a
 nobody's place, and gets nothing that is meant for the peer of that name. If both sides dial at once, the
 connection whose dialler has the lower public identifier is aborted.
 
-Rows: `s.C` is a connection's session, `l.PEER` the connection of the session that counts for a peer, `d.PEER`
-the connection on which a peer is being dialled, `b.ID` the connection by the session's identifier.
+Rows: `s.C` is a connection's session, `sessions` and `clients` how many of worlds and of web clients there
+are, `visits.DIGEST` how many of an address; `l.PEER` the connection of the session that counts for a peer,
+`d.PEER` the connection on which a peer is being dialled, `b.ID` the connection by the session's identifier.
 """
 
 from __future__ import annotations
@@ -88,6 +89,21 @@ class Sessions:
             raise OverLimit(conn, f"a session may have {most} {limit}, and no more")
         self._put(conn, {**row, limit: used})
 
+    def befriend(self, conn: str | None) -> None:
+        """Vats of this world have to do with the peer now: it is no stranger any more.
+
+        That is so once it has got an object of theirs, they one of its, or they have asked for one. A peer
+        that nobody has given anything cannot bring it about, whatever it says.
+        """
+        row = None if conn is None else self.row(conn)
+        if conn is not None and row is not None and row.get("stranger"):
+            self._put(conn, {**row, "stranger": False})
+
+    def is_stranger(self, conn: str) -> bool:
+        """Whether vats of this world never had to do with the peer. A row of before is no stranger's."""
+        row = self.row(conn)
+        return row is not None and bool(row.get("stranger"))
+
     def meter(self, conn: str, size: int) -> None:
         """Count a message that came, before it is read; raises `OverLimit`."""
         row, limits = self.row(conn), self._core.limits
@@ -121,22 +137,36 @@ class Sessions:
 
     def open_web(self, conn: str, about: dict[str, Any]) -> None:
         """A client of the web is there, whose session begins at once; see `capnweb`."""
-        self._open(conn, {"state": "live", "outgoing": False, "expected": None, "proven": False, **about})
+        begun = {"state": "live", "outgoing": False, "expected": None, "proven": False, "among": "clients"}
+        self._open(conn, {**begun, **about})
+        self._count(_visits(about), 1)
         self._tell("began", conn, "", "")
 
     def _open(self, conn: str, about: dict[str, Any]) -> None:
-        batch = self._core.batch
-        batch.put("sessions", (batch.get("sessions") or 0) + 1)
+        self._count(about.get("among", "sessions"), 1)
         zero = dict.fromkeys(("exported", "asked", "exports", "imports", "answers", "gifts", "handoffs"), 0)
         zero["copied"] = 0
+        about = {"stranger": True, **about}
         counts = dict.fromkeys(("received", "messages", "sent", "withdrawn", "introduced", "waits"), 0)
         self._put(conn, {"key": None, **zero, **counts, **about})
 
+    def _count(self, key: str, by: int) -> None:
+        count = (self._core.batch.get(key) or 0) + by
+        if count or key == "sessions":
+            self._core.batch.put(key, count)
+        else:
+            self._core.batch.drop(key)
+
     def check_room(self, conn: str) -> None:
-        """Raise `OverLimit` if more connections are open than may be."""
-        most = self._core.limits.sessions
-        if self._core.batch.get("sessions") > most:
+        """Raise `OverLimit` if more connections of its kind are open than may be, or by its address."""
+        row, limits, batch = self.row(conn) or {}, self._core.limits, self._core.batch
+        among = row.get("among", "sessions")
+        most = getattr(limits, among)
+        if (batch.get(among) or 0) > most:
             raise OverLimit(conn, f"{most} connections are open, and no more may be")
+        most = limits.clients_of_address
+        if row.get("web") is not None and (batch.get(_visits(row)) or 0) > most:
+            raise OverLimit(conn, f"{most} connections by this address are open, and no more may be")
 
     def _hello(self, conn: str) -> bytes:
         """Send our `op:start-session`, if it was not sent; returns our public key."""
@@ -288,7 +318,9 @@ class Sessions:
         self._exports.pop(conn, None)
         self._answers.pop(conn, None)
         core.batch.drop(f"s.{conn}")
-        core.batch.put("sessions", core.batch.get("sessions") - 1)
+        self._count(row.get("among", "sessions"), -1)
+        if row.get("among") is not None:
+            self._count(_visits(row), -1)
         uri = row.get("peer") or row["expected"]
         peer = "" if uri is None else _peer(uri).peer
         for index in ("l",) if kept else ("l", "d"):
@@ -319,6 +351,10 @@ class Sessions:
     def peer_of(self, conn: str) -> str:
         """What identifies the peer of a session that has begun."""
         return _peer(self.live(conn)["peer"]).peer
+
+
+def _visits(row: dict[str, Any]) -> str:
+    return f"visits.{row['web']}"
 
 
 def is_trusted(row: dict[str, Any]) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 
 from swingset.host.wires.wire_pulse import Pulse
 from swingset.net import syrup
 from swingset.net.framing import Framer
+from swingset.net.limits import Limits
 from swingset.net.locators import Locator
 from swingset.net.sessions import ABORT
 from swingset.net.values import Record
@@ -90,6 +91,17 @@ class Turns:
                 self._left -= 1
                 return
             await asyncio.sleep((1 - self._left) / self._per_second)
+
+
+def has_room(open_: Collection[Connection], limits: Limits, digest: str | None = None) -> bool:
+    """Whether another connection may be: of a world, or of a web client that comes by an address.
+
+    Neither takes the places of the others, and no address takes those of all.
+    """
+    addresses = [each.digest for each in open_ if each.digest is not None]
+    if digest is None:
+        return len(open_) - len(addresses) < limits.sessions
+    return len(addresses) < limits.clients and addresses.count(digest) < limits.clients_of_address
 
 
 async def abort(link: Link, framing: Framer | None, reason: str) -> None:

@@ -19,7 +19,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
-from swingset.host.wires.wire_connection import CLIENTS_PER_SECOND, Connection, Turns, abort, closed
+from swingset.host.wires.wire_connection import CLIENTS_PER_SECOND, Connection, Turns, abort, closed, has_room
 from swingset.host.wires.wire_inbox import Inbox
 from swingset.host.wires.wire_redial import Cut, Redials
 from swingset.host.wires.wire_secrets import Secrets
@@ -170,7 +170,7 @@ class Wires:
         strangers = sum(
             not each.outgoing and not each.admitted.is_set() for each in self._connections.values()
         )
-        if len(self._connections) >= self.limits.sessions or strangers >= MOST_STRANGERS:
+        if not has_room(self._connections.values(), self.limits) or strangers >= MOST_STRANGERS:
             self._leave(link)
             return
         self._accepted += 1
@@ -182,7 +182,7 @@ class Wires:
 
     async def _listen_web(self, options: Mapping[str, str]) -> WebListening:
         most = self.limits.message_bytes
-        limits = ServerLimits(body_bytes=most, message_bytes=most, connections=2 * self.limits.sessions)
+        limits = ServerLimits(body_bytes=most, message_bytes=most, connections=2 * self.limits.clients)
         self.web = found = await listen_web(self, limits, options)
         return found
 
@@ -193,7 +193,7 @@ class Wires:
     def visit(self, digest: str, link: Link, batch: bytes | None) -> bool:
         """A web client has come by an address; returns whether there is room."""
         share = self.secrets.serves(digest, time.time())
-        if share is None or len(self._connections) >= self.limits.sessions:
+        if share is None or not has_room(self._connections.values(), self.limits, digest):
             return False
         self._accepted += 1
         connection = Connection(f"{self.life}-web{self._accepted}", False, "", link=link, digest=digest)
@@ -274,7 +274,7 @@ class Wires:
     async def _redial(self, locator: str) -> None:
         """Dial the peer of a link; returns once the connection is gone, or could not be made."""
         there = locators.parse_uri(locator)
-        if not isinstance(there, Locator) or len(self._connections) >= self.limits.sessions:
+        if not isinstance(there, Locator) or not has_room(self._connections.values(), self.limits):
             return
         self._redialled += 1
         connection = self._outgoing(f"{self.life}-re{self._redialled}", there, quiet=True)

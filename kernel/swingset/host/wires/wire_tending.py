@@ -78,8 +78,13 @@ class Tending:
         return any(row.get("conn") is not None and row.get("received") != row.get("told") for row in rows)
 
     def _is_used(self, link: str, row: dict[str, Any]) -> bool:
-        """Whether anything of a link waits or is held, by either side."""
+        """Whether anything of a link waits or is held, by either side, and is not all a stranger's.
+
+        A stranger dials itself if it wants something. This host sends nothing to where it says that it is.
+        """
         session = self._line.row(f"s.{link}") or {}
+        if session.get("stranger"):
+            return False
         held = any(session.get(name) for name in ("exports", "imports", "answers", "gifts"))
         return held or row.get("sent") != row.get("acked")
 
