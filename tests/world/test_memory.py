@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import swingset
@@ -315,7 +315,19 @@ ACTS = st.one_of(
 )
 
 
+NESTED: list[tuple[Any, ...]] = [
+    *(("open",), ("open",), ("put", "kp40", "v1"), ("statement", "kp40"), ("undo",), ("undo",)),
+]
+"""A row that is written to the file inside two savepoints, of which both are undone one after the other."""
+
+
 @settings(max_examples=150, deadline=None)
+@example(acts=NESTED, most=3, dirty=2)
+@example(
+    acts=[("put", "kp40", None), ("open",), *NESTED[:2], ("decide", "kp40", "v2"), *NESTED[3:]],
+    most=3,
+    dirty=2,
+)
 @given(
     acts=st.lists(ACTS, max_size=40),
     most=st.sampled_from([3, 5, 50_000]),

@@ -195,6 +195,14 @@ class Memory:
         if not all(level.in_file for level in self._levels):
             # Content as well: what was kept before may not be written inside and be rolled back with it.
             self.flush_all()
+            for inner, outer in zip(reversed(self._levels), reversed(self._levels[:-1]), strict=False):
+                # The file has the changes of inner savepoints before it opens the outer ones, so a rollback
+                # to one of those has to take them back in memory, also if the inner one was undone before.
+                if not outer.in_file:
+                    for held, noted in inner.before.items():
+                        known = outer.before.setdefault(held, {})
+                        for key, before in noted.items():
+                            known.setdefault(key, before)
             for level in self._levels:
                 if not level.in_file:
                     self._world.db.execute(f"SAVEPOINT {level.name}")
