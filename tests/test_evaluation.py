@@ -91,6 +91,7 @@ WHY = {
     "kernel/swingset/__init__.py __getattr__ getattr": SOURCE,
     "kernel/swingset/core/device_board.py _listeners getattr": SOURCE,
     "kernel/swingset/net/sessions.py within getattr": SOURCE,
+    "kernel/swingset/net/sessions.py check_room getattr": SOURCE,
     "kernel/swingset/cluster/trials.py live getattr": "a message's name, which `E` only writes down",
     "kernel/swingset/command/looking.py _vats getattr": SOURCE,
     "kernel/swingset/host/sessions/session_devices.py call getattr": "the embedder's own call",

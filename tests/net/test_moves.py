@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from swingset.net import cards, syrup
 from swingset.net.cards import Grant, Statement
 from swingset.net.keys import key_of, named_by
-from swingset.net.limits import Limits
 from swingset.net.locators import Locator, located
 from swingset.net.values import Malformed, Record, Refused, Symbol
 from swingset.netlayers import NetlayerError, Succeeded, be_greeted, greet
@@ -172,14 +171,22 @@ def test_keys_succeed_each_other_so_often_and_no_more(world: World) -> None:
         follow(world, told[7])
 
 
-def test_of_so_many_keys_is_kept_where_they_are() -> None:
-    """Then no further one is taken, and known ones still move."""
-    world = World(Network(), "world", Limits(moves=2))
+def test_of_so_many_keys_of_peers_is_kept_where_they_are() -> None:
+    """Then no peer is believed that is not known, known ones still move, and a person is believed always."""
+    world = World(Network(), "world")
+
+    def said(key: Key, number: int, port: int) -> int:
+        core = world.hub._core()
+        found = core.moves.follow(syrup.write([key.at(number, port)]), key.name, most=2)
+        core.finish()
+        return found
+
     for key in (A, B):
-        follow(world, key.at(1, 1))
+        said(key, 1, 1)
     with pytest.raises(Refused, match="2 keys have said"):
-        follow(world, C.at(1, 1))
-    assert follow(world, A.at(2, 2)) == 1
+        said(C, 1, 1)
+    assert said(A, 2, 2) == 1
+    assert follow(world, C.at(1, 1)) == 1
 
 
 def test_a_succeeded_key_is_refused() -> None:

@@ -286,6 +286,16 @@ def test_parts_are_taken_of_answers_and_of_parts(peer: Talk) -> None:
     assert peer.told(peer.deliver(answer(77), ["x"])) == ["x"]
 
 
+def test_parts_that_are_kept_are_counted_in_bytes(peer: Talk) -> None:
+    """Who has a large value taken apart again and again passes the limit of its session, and is told so."""
+    promise, resolver = _pair(peer)
+    peer.deliver(resolver, [symbol("fulfill"), ["x" * 900_000]], wants=False)
+    for number in range(50):
+        peer.send("op:index", promise, 0, 100 + number)
+        peer.network.run()
+    assert any("copied" in event["why"] for world in peer.network.worlds for event in world.events)
+
+
 @pytest.mark.parametrize("operation", ["op:get", "op:index", "op:untag"])
 def test_a_part_of_a_broken_promise_and_of_an_object_breaks(peer: Talk, operation: str) -> None:
     """A part of what is broken, or of an object, is broken."""

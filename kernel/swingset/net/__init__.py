@@ -7,7 +7,18 @@ Modules import each other relatively, so that a vat can have them under a name o
 
 MODULES = (
     *("values", "syrup", "framing", "locators", "keys", "dialects", "limits", "store", "outside", "capdata"),
-    *("names", "cells", "grants", "routing", "cards", "moves", "sessions", "handoff", "descriptors"),
+    *(
+        "names",
+        "extents",
+        "cells",
+        "grants",
+        "routing",
+        "cards",
+        "moves",
+        "sessions",
+        "handoff",
+        "descriptors",
+    ),
     *("reaching", "bootstrap"),
     *("capnweb.paths", "capnweb.text", "capnweb.writing", "capnweb.tables", "capnweb.reading"),
     *("capnweb.later", "capnweb.mapping", "capnweb.web", "operations", "links", "link_hello", "core", "hub"),

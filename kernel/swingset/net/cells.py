@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import capdata
+from .extents import extent
 from .values import Failure, Ref, Refused, Tagged
 
 if TYPE_CHECKING:
@@ -198,6 +199,15 @@ class Cells:
                 self._embargo(cell, row, value)
                 return
         self._finish(cell, row, rejected, value)
+
+    def settle_made(self, conn: str, cell: str, rejected: bool, value: Any) -> None:
+        """Settle a promise with what was made of others for a session, which pays for it while it is kept."""
+        row = self.row(cell)
+        if row is not None and not row["state"]:
+            size = extent(value)
+            self._core.sessions.within(conn, "copied", size)
+            self.change(cell, paid=[conn, size])
+            self.settle(cell, rejected, value)
 
     def _follow(self, cell: str, row: dict[str, Any], other: str) -> None:
         ahead: str | None = other

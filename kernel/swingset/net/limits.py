@@ -53,7 +53,7 @@ class Limits:
     """Results that a session keeps by their answer position."""
 
     copied: int = 32_000_000
-    """Bytes of what a web client makes of earlier results, and keeps as results."""
+    """Bytes of what a session makes of earlier results or takes out of them, and keeps as results."""
 
     gifts: int = 200
     """Gifts that a session has deposited, or waits for."""

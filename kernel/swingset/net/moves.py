@@ -63,12 +63,15 @@ class Moves:
 
     # What is said.
 
-    def follow(self, data: bytes, peer: str | None = None, *, keep: bool = True) -> int:
+    def follow(
+        self, data: bytes, peer: str | None = None, *, most: int | None = None, keep: bool = True
+    ) -> int:
         """Take in a card; returns how much of it is news.
 
         Args:
             data: its bytes.
             keep: False to look only.
+            most: of how many keys something may be known then; None for any number.
             peer: the designator of the peer that said it, which may say it of itself only; None for a person.
         Raises:
             Refused: if it is not a card, not signed, or says what it must not; then nothing of it is taken.
@@ -79,18 +82,18 @@ class Moves:
             if peer is not None and any(self.newest(each.designator) != peer for each in said):
                 raise Malformed("a peer says of itself only where it has moved to")
             if keep:
-                self._keep()
+                self._keep(most)
         except Malformed as problem:
             raise Refused(str(problem)) from None
         finally:
             self._drafted.clear()
         return found
 
-    def _keep(self) -> None:
-        batch, most = self._core.batch, self._core.limits.moves
+    def _keep(self, most: int | None) -> None:
+        batch = self._core.batch
         new = sum(batch.get(f"m.{designator}") is None for designator in self._drafted)
         known = (batch.get("moves") or 0) + new
-        if new and known > most:
+        if new and most is not None and known > most:
             raise Malformed(f"{most} keys have said where they are, and no more may")
         batch.put("moves", known)
         for designator, row in self._drafted.items():
@@ -157,7 +160,9 @@ class Moves:
         row = self._core.sessions.live(conn)
         if not row["proven"]:
             raise Refused("a peer that is not proved does not say where it has moved to")
-        self.follow(data, self._core.sessions.peer_of(conn).rpartition(".")[0])
+        # Of whom nothing is held here is a stranger, and leaves room for others. A person is always believed.
+        most = self._core.limits.moves if row["imports"] else self._core.limits.moves // 2
+        self.follow(data, self._core.sessions.peer_of(conn).rpartition(".")[0], most=most)
 
 
 def _order(said: Statement) -> tuple[int, int]:

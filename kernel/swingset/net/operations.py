@@ -184,7 +184,7 @@ class _Operation:
         except Refused as problem:
             core.cells.reject(cell, Failure(str(problem), "TypeError"))
             return
-        core.cells.add_sink(found, ["part", kind, key, cell])
+        core.cells.add_sink(found, ["part", kind, key, cell, self._conn])
 
     def _free_exports(self, positions: Any, deltas: Any) -> None:
         found, counts = _positions(positions), _positions(deltas)

@@ -132,7 +132,7 @@ class Routing:
 
         Args:
             sink: `["settle", cell]`; `["tell", name, connection, position]`, a resolver of a peer; `["part",
-                operation, key, cell]`, a part of the value; `["web", ...]`, see `capnweb.later`.
+                operation, key, cell, connection]`, a part of the value; `["web", ...]`, see `capnweb.later`.
             rejected: whether the promise was rejected.
             value: with what it was settled.
         """
@@ -145,7 +145,7 @@ class Routing:
         elif kind == "part":
             try:
                 part = value if rejected else projected(sink[1], sink[2], value)
-                self._core.cells.settle(sink[3], rejected, part)
+                self._core.cells.settle_made(sink[4], sink[3], rejected, part)
             except Refused as problem:
                 self._core.cells.reject(sink[3], Failure(str(problem), "TypeError"))
         else:

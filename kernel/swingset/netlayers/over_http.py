@@ -37,6 +37,10 @@ WAITING = 20.0
 SILENT = 60.0
 """After how many seconds without a request that came through a link has ended."""
 
+PLACE = "swingset-link/"
+"""Where requests are made, below the `url` of a location. A peer says itself what its `url` is, so it must
+not be a command to a program that is no world."""
+
 _RETRY = 0.05
 _LONGEST_RETRY = 2.0
 _NAME = 64
@@ -189,7 +193,7 @@ class Http:
         parts = urlsplit(url)
         if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
             raise NetlayerError("the location has a `url` of https://, or of http:// on this machine")
-        dialled = _Dialled(url)
+        dialled = _Dialled(url + PLACE)
         try:
             await asyncio.wait_for(dialled.begin(), GREETING)
             await asyncio.wait_for(greet(dialled.link, identity, here, there), GREETING)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from swingset.wire.grammar import BODY_LIMIT
 
 from .. import capdata
-from ..descriptors import extent
+from ..extents import extent
 from ..values import Failure, Ref, Refused, Symbol, Tagged
 from .paths import Part, projected
 from .tables import KIND
@@ -105,7 +105,7 @@ class Later:
             path, cell = rest
             try:
                 part = value if rejected else projected(value, path)
-                self._settle(conn, cell, rejected, part)
+                self._core.cells.settle_made(conn, cell, rejected, part)
             except Refused as problem:
                 self._core.cells.reject(cell, Failure(str(problem), "TypeError"))
         else:
@@ -144,7 +144,7 @@ class Later:
         try:
             value = _Filling(found, BODY_LIMIT).fill(value) if found else value
             if verb == "settle":
-                self._settle(conn, result, False, value)
+                self._core.cells.settle_made(conn, result, False, value)
             elif verb == "map":
                 self._core.web.mapping.apply(conn, value[0], value[1], then[1], result)
             else:
@@ -155,15 +155,6 @@ class Later:
                 self._core.routing.deliver(target.name, [*head, *args], result)
         except Refused as problem:
             self._core.cells.reject(result, Failure(str(problem), "TypeError"))
-
-    def _settle(self, conn: str, cell: str, rejected: bool, value: Any) -> None:
-        """Settle a result with what was made of others, which counts for its session while it is kept."""
-        row = self._core.cells.row(cell)
-        if row is not None and not row["state"]:
-            size = extent(value)
-            self._core.sessions.within(conn, "copied", size)
-            self._core.cells.change(cell, paid=[conn, size])
-            self._core.cells.settle(cell, rejected, value)
 
     def end(self, conn: str) -> None:
         """Drop what waits, because its session has ended."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from swingset.wire.grammar import BODY_LIMIT
 
-from ..descriptors import extent
+from ..extents import extent
 from ..sessions import OverLimit
 from ..values import Failure, Malformed, Ref, Refused, Tagged
 from .paths import checked
