@@ -44,6 +44,46 @@ def test_references_and_promises_outlive_connections_and_hosts() -> None:
     assert here.value(promise) == "late"
 
 
+def _steps(network: Network, worlds: tuple[Linked, ...], count: int) -> None:
+    """So many steps of what is under way; a world sends only what it has committed."""
+    for _ in range(count):
+        if network.events:
+            network.events.popleft()()
+        elif not (any(world.flush() for world in worlds) or any(world.step() for world in worlds)):
+            return
+
+
+@pytest.mark.parametrize("killed", ["here", "there", "both"])
+@pytest.mark.parametrize("second", ["here", "there", "both"])
+@pytest.mark.parametrize("crossed", [False, True], ids=["one dials", "both dial"])
+@pytest.mark.parametrize("steps", range(16))
+def test_a_first_hello_may_be_cut_short_anywhere(steps: int, crossed: bool, second: str, killed: str) -> None:
+    """Whoever is killed while two worlds make their first link, and whoever dials next: it is one link."""
+    here, there = two()
+    worlds = {"here": here, "there": there}
+    asked = [(here, here.fetch(there.here, there.swissnum))]
+    if crossed:
+        asked.append((there, there.fetch(here.here, here.swissnum)))
+    _steps(here.network, (here, there), steps)
+    for name, world in worlds.items():
+        if killed in (name, "both"):
+            world.kill()
+    for world in worlds.values():
+        world.cut()
+    for name, other in (("here", there), ("there", here)):
+        if second in (name, "both"):
+            asked.append((worlds[name], worlds[name].fetch(other.here, other.swissnum)))
+            if second != "both":
+                run(here.network, redial=False)
+    run(here.network)
+    codes = [event.get("code") for world in worlds.values() for event in world.events]
+    assert not {*CODES} & {*codes}, codes
+    found = [world.outcome(promise) for world, promise in asked]
+    assert all(isinstance(each, Ref) or each[1].more["code"] == "unreachable" for each in found), found
+    assert isinstance(found[-1], Ref), found
+    assert [len(world.hub.peers()) for world in worlds.values()] == [1, 1]
+
+
 # At random: what a test does with the two worlds, in any order.
 
 _WHAT = (

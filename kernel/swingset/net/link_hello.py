@@ -11,6 +11,9 @@ other has thrown away. Else one of them has gone back in time, or its file was p
 *diverged*: the link ends on both sides, nothing of it is sent again, and the next connection makes another.
 A world that went back without anything being exchanged since fits, and goes on.
 
+If the third message is lost, who dialled has a link of which the other side knows nothing, which may dial
+next. It is asked to take up that link then, as long as nothing was said over it.
+
 If both dial at once, the connection of the one with the greater designator stays. It does not close the other
 one, but holds it: who dialled that closes it when it hears of this, which may have been sent earlier and come
 later. If this one fails, the held one is answered after all, or a later one if the other side dials again.
@@ -261,7 +264,7 @@ class Hello:
         identifier = None if link is None else str((core.links.row(link) or {})["id"])
         refused = None
         if link is not None:
-            refused = self._trouble(link, said)
+            refused = None if self._is_only_ours(link, said) else self._trouble(link, said)
         elif said.received or said.base:
             refused = core.links.how_ended(peer.peer, said.identifier) or ("diverged", _NO_LINK)
         else:
@@ -286,8 +289,9 @@ class Hello:
                 self._part(conn, said.identifier or row["id"], *trouble)
                 links.end(link, *trouble)
                 self.leave(conn, trouble[1])
-        elif said.identifier == row["id"] and said.refused is None:
-            link = links.begin(row["id"], peer, _peer(row["here"]), True)
+        elif self._is_offered(peer, row, said):
+            self._change(conn, id=said.identifier)
+            link = links.begin(str(said.identifier), peer, _peer(row["here"]), True)
             self._core.reaching.move(conn, link)
             self._attach(conn, link, 0, said.life)
             links.acknowledge(link, 0)
@@ -298,6 +302,24 @@ class Hello:
             self._part(conn, said.identifier, *ended)
             self._change(conn, again=True)
             self._ask(conn)
+
+    def _is_only_ours(self, link: str, said: Heard) -> bool:
+        """Whether this side alone has begun a link, because the last message of its hello was lost.
+
+        Then nothing was said over it as far as either side knows, and who dials is asked to take it up.
+        """
+        row = self._core.links.row(link) or {}
+        untouched = not (row["received"] or row["acked"] or said.received or said.base)
+        return untouched and said.identifier != row["id"]
+
+    def _is_offered(self, peer: locators.Locator, row: dict[str, Any], said: Heard) -> bool:
+        """Whether who was dialled has no link yet, or has begun one of which nothing is known here."""
+        if said.refused is not None or said.identifier is None:
+            return False
+        if said.identifier == row["id"]:
+            return True
+        untouched = not (said.received or said.base)
+        return untouched and self._core.links.how_ended(peer.peer, said.identifier) is None
 
     def _trouble(self, link: str, said: Heard) -> tuple[str, str] | None:
         """Why a link cannot go on from where the other side is; None if it can."""

@@ -31,12 +31,8 @@ def told(folder: Path, plan: Plan, story: Story) -> Report:
     return report
 
 
-@pytest.mark.slow
 def test_nothing_is_lost_or_done_twice(tmp_path: Path) -> None:
-    """Ten kills, and a link that is cut, delayed and duplicated: order, answers and counts are right.
-
-    It kills by the clock of the host, so no two runs are the same.
-    """
+    """Ten kills, and a link that is cut, delayed and duplicated: order, answers and counts are right."""
     told(tmp_path, Plan(messages=40, kills=10, seed=1), Two())
 
 
