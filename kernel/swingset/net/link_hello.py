@@ -96,7 +96,7 @@ class Hello:
         link = self._core.links.of_peer(peer)
         row = None if link is None else self._core.links.row(link)
         if (row is not None and row["conn"] is not None) or self._core.batch.get(f"asked.{peer}") is not None:
-            self._core.reaching.move(conn, self._core.batch.get(f"asked.{peer}") or conn)
+            self._core.reaching.move(conn, self._core.batch.get(f"asked.{peer}") or link or conn)
             self.leave(conn, "there is a connection with this world already")
             return
         self._ask(conn)
@@ -134,12 +134,24 @@ class Hello:
             self._core.batch.drop(f"held.{_peer(kept['peer']).peer}")
             self._core.reaching.move(conn, held)
             self._reply(held, kept, Heard(*kept["said"]))
+        other = None if row is None else self._replied(conn, _peer(row["peer"]).peer)
+        if row is not None and row["state"] == "asked" and other is not None:
+            # The other side closes this one when it takes up that one, which may come later than the close.
+            self._core.reaching.move(conn, other)
         if link is not None:
             self._core.links.detach(link, why)
         elif row is not None and not row.get("parted"):  # else it has told how the link ended
             said = {"event": "ended", "connection": conn, "peer": _peer(row["peer"]).peer}
             self._core.after(self._core.local.tell, {**said, "why": why, "code": "disconnected"})
         self._core.reaching.failed(conn, why)
+
+    def _replied(self, conn: str, peer: str) -> str | None:
+        """Another connection with a peer, on which this side has answered and waits for the third message."""
+        for other in self._core.batch.below("carrier."):
+            row = self.row(other) or {}
+            if other != conn and row["state"] == "replied" and _peer(row["peer"]).peer == peer:
+                return other
+        return None
 
     def _held(self, row: dict[str, Any]) -> str | None:
         found: str | None = self._core.batch.get(f"held.{_peer(row['peer']).peer}")
@@ -221,8 +233,9 @@ class Hello:
         new = not (links.row(link) or {})["theirs"]
         asked = self._core.batch.get(f"asked.{_peer(row['peer']).peer}")
         if asked is not None:  # what it hears would be of before what comes over this one
-            self._core.reaching.move(asked, conn)
+            self._core.reaching.move(asked, link)
             self.leave(asked, "there is a connection with this world already")
+        self._core.reaching.move(conn, link)
         links.change(link, life=self._core.wire.life(), theirs=life, peer=row["peer"], here=row["here"])
         held = self._held(row)
         if held is not None and held != conn:
