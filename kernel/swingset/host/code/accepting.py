@@ -16,6 +16,7 @@ import stat
 from typing import Any
 
 from swingset.core.errors import KernelError
+from swingset.host.base.beside import read_beside
 from swingset.lens.source.audited import MOST_BYTES, AuditedLibrary, read_audited
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.visible import one_line
@@ -80,20 +81,15 @@ class Accepted:
 def _read(path: str) -> list[AuditedLibrary]:
     named = f"the file of accepted libraries {one_line(path, 300)}"
     anew = "put the right file there, or move it away to believe nobody"
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    try:
-        with open(os.open(path, flags), "rb") as file:
-            about = os.fstat(file.fileno())
-            if not stat.S_ISREG(about.st_mode):
-                raise KernelError(f"{named} is no plain file: {anew}")
-            if os.name == "posix" and about.st_uid not in (0, os.geteuid()):
-                raise KernelError(f"another user owns {named}: {anew}")
-            if os.name == "posix" and stat.S_IMODE(about.st_mode) & 0o022:
-                raise KernelError(f"others can write {named}: chmod 600 {one_line(path, 300)}")
-            text = file.read(_LARGEST + 1)
-    except OSError as problem:
-        why = "it is a link" if os.path.islink(path) else problem.strerror
-        raise KernelError(f"{named} cannot be read ({why}): {anew}") from None
+
+    def trouble(about: os.stat_result) -> str | None:
+        if about.st_uid not in (0, os.geteuid()):
+            return f"another user owns {named}: {anew}"
+        if stat.S_IMODE(about.st_mode) & 0o022:
+            return f"others can write {named}: chmod 600 {one_line(path, 300)}"
+        return None
+
+    text = read_beside(path, named, anew, _LARGEST, trouble)
     try:
         return _libraries(read_json(text) if len(text) <= _LARGEST else None)
     except (Unreadable, ValueError, KernelError):

@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from swingset.core.errors import KernelError
+from swingset.host.base.beside import read_beside
 from swingset.host.wires.keys import SIZE, Key, verify
 from swingset.host.wires.shares import Share, share_from
 from swingset.host.wires.wire_scrub import sturdyrefs
@@ -99,18 +100,12 @@ class Secrets:
     def _read(cls, path: str) -> Secrets:
         named = f"the file of secrets {one_line(path, 300)}"
         anew = "put the right file there, or move it away to begin anew, as another world"
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-        try:
-            with open(os.open(path, flags), "rb") as file:
-                about = os.fstat(file.fileno())
-                if not stat.S_ISREG(about.st_mode):
-                    raise KernelError(f"{named} is no plain file: {anew}")
-                if os.name == "posix" and stat.S_IMODE(about.st_mode) & 0o077:
-                    raise KernelError(f"others can read the secrets in {path}: chmod 600 {path}")
-                text = file.read(_LARGEST + 1)
-        except OSError as problem:  # a link is not followed, for whoever made it may read what it leads to
-            why = "it is a link" if os.path.islink(path) else problem.strerror
-            raise KernelError(f"{named} cannot be read ({why}): {anew}") from None
+
+        def trouble(about: os.stat_result) -> str | None:
+            readable = stat.S_IMODE(about.st_mode) & 0o077
+            return f"others can read the secrets in {path}: chmod 600 {path}" if readable else None
+
+        text = read_beside(path, named, anew, _LARGEST, trouble)
         try:
             if len(text) > _LARGEST:
                 raise ValueError
