@@ -79,9 +79,11 @@ class Side:
         self.world = open_world(self.path, worker=self.worker)
         self.session = Session(self.world)
         self.session.awaits = self.pump_other
+        self.is_open = True
 
     def close(self) -> None:
         """Close the world; everything that it holds is counted again."""
+        self.is_open = False
         store = self.world.kernel.store
         problems = audit(store) + audit_holdings(store)
         self.session.close()
@@ -89,8 +91,8 @@ class Side:
         assert not problems, "\n".join(problems)
 
     def pump_other(self) -> None:
-        """Let the other side serve what came."""
-        if self.other is not None:
+        """Let the other side serve what came, if it is there."""
+        if self.other is not None and self.other.is_open:
             self.other.world.net.wait(0.05)
             self.other.world.net.pump()
 
