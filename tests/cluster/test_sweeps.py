@@ -95,13 +95,6 @@ def rows(found: Sweep) -> list[Any]:
     return [(outcome.values, outcome.row, outcome.digest, outcome.cranks, outcome.error) for outcome in found]
 
 
-@pytest.fixture(scope="module")
-def processes() -> Iterator[Any]:
-    """A cluster of two processes."""
-    with pools.clients(None, 2) as client:
-        yield client
-
-
 def test_outcomes_are_the_same_in_other_processes(bank: Any, processes: Any) -> None:
     """A fork comes to the same row, digest and cost in this process and in others; the world stays."""
     session, purse = bank

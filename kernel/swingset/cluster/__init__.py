@@ -9,12 +9,14 @@ The deliveries of one world stay in one process.
 - `trials` lives one variant in a fork, and measures it;
 - `carrying` brings a world into other processes, once each;
 - `pools` are the processes;
-- `sweeps` puts them together, `outcomes` is what comes of it.
+- `sweeps` puts them together, `outcomes` is what comes of it;
+- `histories` has one history verified in slices, `checking` a corpus of worlds.
 
 Nothing here is part of a world: no outcome, order or number of processes reaches a vat, a record or a digest.
 """
 
 from swingset.cluster.checking import CheckedWorld, verify_worlds
+from swingset.cluster.histories import SliceLost, verify_history
 from swingset.cluster.outcomes import Sweep, TrialOutcome
 from swingset.cluster.pools import ClusterMissing
 from swingset.cluster.sweeps import sweep
@@ -25,10 +27,12 @@ __all__ = [
     "BadVariant",
     "CheckedWorld",
     "ClusterMissing",
+    "SliceLost",
     "Sweep",
     "Trial",
     "TrialOutcome",
     "Variant",
     "sweep",
+    "verify_history",
     "verify_worlds",
 ]

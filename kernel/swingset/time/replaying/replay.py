@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -163,12 +163,17 @@ class Replaying:
         self._digests = digests
         self._script = Script(source)
         self._cranks = self._requests = self._commits = 0
-        self._not_checked = Counter[str]()
+        self.not_checked = Counter[str]()
+        """What could not be repeated, and how often."""
         self._world: WorldFile | None = None
 
     def run(self) -> Replayed:
         """Replay the line of commits up to the one at which the source stands."""
-        first, *later = reversed(list(self._source.history.ancestors(self._source.head)))
+        return self.along(list(self._source.history.ancestors(self._source.head))[::-1])
+
+    def along(self, line: Sequence[int]) -> Replayed:
+        """Replay a line of commits, of which the first is where it begins: its state is taken as it is."""
+        first, *later = line
         self._source.goto(first)
         empty = WorldFile.open(None)
         if empty.digest() == self._source.digest():
@@ -179,7 +184,7 @@ class Replaying:
         difference = next((found for found in map(self._commit, later) if found is not None), None)
         if difference is None and later and self._digests:
             difference = self._compare_states(later[-1])
-        unchecked = tuple(f"{what} ({count:,} times)" for what, count in self._not_checked.items())
+        unchecked = in_words(self.not_checked)
         return Replayed(self._cranks, self._requests, self._commits, unchecked, difference)
 
     def close(self) -> None:
@@ -221,13 +226,13 @@ class Replaying:
             try:
                 difference = self._record(line, record)
             except _UntoldRows as untold:
-                self._not_checked[str(untold)] += 1
+                self.not_checked[str(untold)] += 1
                 self._take_over()
                 return None
             if difference is not None:
                 return difference
         if not told:
-            self._not_checked["a commit without records: pruned, or of an earlier version or an archive"] += 1
+            self.not_checked["a commit without records: pruned, or of an earlier version or an archive"] += 1
             self._take_over()
             return None
         made = self.world.commit()
@@ -290,7 +295,7 @@ class Replaying:
             what = f"what vat {unrecorded.vat} did, which has no transcript"
             if record.rows is None:
                 raise _UntoldRows(what) from None
-            self._not_checked[what] += 1
+            self.not_checked[what] += 1
             said = {name: part for name, part in read_json(line).items() if name != "rows"}
             write_rows(self.kernel, record.rows, lambda: said)
 
@@ -330,6 +335,11 @@ class Replaying:
                     if came_then != recorded_then:
                         raise Differs(f"{what}, {column}", came_then, recorded_then)
             raise Differs(what, *sides)
+
+
+def in_words(not_checked: Mapping[str, int]) -> tuple[str, ...]:
+    """A sentence for each thing that could not be repeated."""
+    return tuple(f"{what} ({count:,} times)" for what, count in not_checked.items())
 
 
 class _UntoldRows(Exception):

@@ -93,12 +93,13 @@ def verify(controller: Controller, depth: Depth = 2) -> Verified:
     """
     problems = tuple(controller.verify(1 if depth == 1 else 2))
     if problems or depth < 3:
-        return Verified(min(depth, 2), problems, None, _deeper(min(depth, 2)))
+        return Verified(min(depth, 2), problems, None, deeper(min(depth, 2)))
     full = depth == 4
     alone = full and not controller.engines and controller.path is not None
     found = replay(controller.path if alone and controller.path else controller, full=full)
-    return Verified(depth, (), found.difference, (*found.not_checked, *_deeper(depth)))
+    return Verified(depth, (), found.difference, (*found.not_checked, *deeper(depth)))
 
 
-def _deeper(depth: int) -> tuple[str, ...]:
+def deeper(depth: int) -> tuple[str, ...]:
+    """What a look of that depth does not check, in words."""
     return tuple(words for each, words in DEPTHS.items() if each > depth)
