@@ -75,6 +75,20 @@ def test_a_session_that_begins_wrongly_is_aborted(
     assert world.hub.connections() == []
 
 
+def test_a_message_without_an_answer_may_be_an_operation_of_its_own() -> None:
+    """The main branch of the standard's suite has `op:deliver-only`; its dialect reads it, and answers by it."""
+    world = World(Network(), "world", dialect="suite")
+    publish(world)
+    peer = talk(world.network, "peer")
+    peer.begin(world)
+    peer.fetch(GREETER)
+    ((target, (verb, greeter)),) = peer.take("op:deliver-only")
+    assert (target, verb) == (export(1_001), symbol("fulfill"))
+    peer.send("op:deliver-only", export(greeter.fields[0]), [new_object(7)])
+    ((target, said, _, _),) = peer.take("op:deliver")
+    assert (target, said) == (export(7), ["Hello"])
+
+
 def test_an_abort_before_the_start_ends_the_connection(world: World) -> None:
     """A peer may abort before anything else; nothing is left of it."""
     peer = talk(world.network, "peer")

@@ -24,7 +24,7 @@ class Asking:
 
     def __init__(self, world: Controller) -> None:
         self.world = world
-        found = locators.parse_uri(publish(world, 0, "suite"))
+        found = locators.parse_uri(publish(world, 0, "suite-next"))
         assert isinstance(found, locators.Locator)
         self.there = found
         self.sockets = Sockets()

@@ -105,7 +105,10 @@ def add(command: AddCommand) -> None:
     )
     peer.add_argument("--port", type=int, default=22045, help="on 127.0.0.1; 0 for a free one")
     peer.add_argument(
-        "--dialect", default="goblins", choices=["goblins", "endo", "suite"], help="which peer comes"
+        "--dialect",
+        default="goblins",
+        choices=["goblins", "endo", "suite", "suite-next"],
+        help="which peer comes",
     )
     peer.add_argument("--seconds", type=float, help="for how long; without it, until it is interrupted")
 

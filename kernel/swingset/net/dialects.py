@@ -3,14 +3,15 @@
 They were measured against the running peers, because the written specification, its tests and the two
 implementations part in places. A reader accepts the shapes of all; a dialect decides what is written.
 `goblins` has one value for nothing, and drops a message with a record that it does not know. `endo` closes
-the session instead, and keeps Undefined and Null apart. The standard's own suite, `suite`, names what is let
-go of in the singular, and wants to be believed where it is. Worlds speak `swingset` to each other: errors
-arrive whole.
+the session instead, and keeps Undefined and Null apart. The standard's own suite names what is let go of in
+the singular, and wants to be believed where it is. `suite` is its main branch, in which a message without an
+answer is an operation of its own; `suite-next` the one without that, as the text has it. Worlds speak
+`swingset` to each other: errors arrive whole.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .values import UNDEFINED, Failure, Malformed, Record, Symbol, Tagged
@@ -21,6 +22,9 @@ VERSION = "1.0"
 FREES = Symbol("op:gc-exports"), Symbol("op:gc-answers")
 FREES_ONE = Symbol("op:gc-export"), Symbol("op:gc-answer")
 """The same in the singular, with lists all the same."""
+
+DELIVER, DELIVER_ONLY = Symbol("op:deliver"), Symbol("op:deliver-only")
+"""A message, and one without an answer as it was before it became a case of the first."""
 
 _VOID = Record(Symbol("void"))
 _NULL = Record(Symbol("null"))
@@ -46,6 +50,7 @@ class Dialect:
         errors: how an error is written: its text alone, a record of its text, or with all that is known.
         frees: the operations that let go of exports and of answers.
         believes: whether a peer that dials in is believed where it says that it is, as tests want it.
+        splits: whether a message without an answer is an operation of its own.
     """
 
     name: str
@@ -54,6 +59,19 @@ class Dialect:
     errors: str
     frees: tuple[Symbol, Symbol] = FREES
     believes: bool = False
+    splits: bool = False
+
+    def operation(self, message: Record) -> Record:
+        """How an operation is written: `op:deliver` without an answer is another one for some."""
+        if self.splits and message.label == DELIVER and message.fields[2:] == (False, False):
+            return Record(DELIVER_ONLY, message.fields[:2])
+        return message
+
+    def understood(self, label: Symbol, fields: tuple[Any, ...]) -> tuple[Symbol, tuple[Any, ...]]:
+        """An operation that was read, as the text has it now."""
+        if self.splits and label == DELIVER_ONLY and len(fields) == 2:
+            return DELIVER, (*fields, False, False)
+        return label, fields
 
     def nothing(self, value: Any) -> Record:
         """How None and `UNDEFINED` are written."""
@@ -104,10 +122,13 @@ def _failure(fields: tuple[Any, ...]) -> Failure:
     return Failure(fields[0][:_LONGEST_MESSAGE], name if type(name) is str else "RemoteError", more)
 
 
+_SUITE = Dialect("suite-next", _TAGGED, one_nothing=False, errors="text", frees=FREES_ONE, believes=True)
+
 DIALECTS = {
     "goblins": Dialect("goblins", _USER_RECORD, one_nothing=True, errors="text"),
     "endo": Dialect("endo", _TAGGED, one_nothing=False, errors="record"),
-    "suite": Dialect("suite", _TAGGED, one_nothing=False, errors="text", frees=FREES_ONE, believes=True),
+    "suite": replace(_SUITE, name="suite", splits=True),
+    "suite-next": _SUITE,
     "swingset": Dialect("swingset", _TAGGED, one_nothing=False, errors="whole"),
 }
 """The dialects by name."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import keys, locators, syrup
+from .dialects import DELIVER
 from .names import LOCAL
 from .outside import Cut
 from .sessions import is_trusted
@@ -29,7 +30,6 @@ ENVELOPE = Symbol("desc:sig-envelope")
 GIVE, RECEIVE = Symbol("desc:handoff-give"), Symbol("desc:handoff-receive")
 DEPOSIT, WITHDRAW = Symbol("deposit-gift"), Symbol("withdraw-gift")
 EXPORT = Symbol("desc:export")
-_DELIVER = Symbol("op:deliver")
 _BOOTSTRAP = Record(EXPORT, (0,))
 _LONGEST_ID = 256
 
@@ -69,7 +69,7 @@ class Handoff:
         except Cut:
             return None
         said = [DEPOSIT, gift, Record(EXPORT, (position,))]
-        sessions.send(exporter, Record(_DELIVER, (_BOOTSTRAP, said, False, False)))
+        sessions.send(exporter, Record(DELIVER, (_BOOTSTRAP, said, False, False)))
         return Record(ENVELOPE, (given, keys.signature_to_value(signature)))
 
     # As the receiver.

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import syrup
 from .descriptors import ANSWER, BOOTSTRAP, EXPORT, IMPORT_OBJECT, IMPORT_PROMISE, position_in
-from .dialects import FREES, FREES_ONE, reason_of
+from .dialects import DELIVER, DIALECTS, FREES, FREES_ONE, reason_of
 from .grants import REVOKED
-from .routing import BREAK, DELIVER, FULFILL, LISTEN
+from .routing import BREAK, FULFILL, LISTEN
 from .sessions import ABORT, START, OverLimit
 from .values import Failure, Malformed, Record, Refused, Symbol, kind_of
 
@@ -42,8 +42,8 @@ def serve(core: Core, conn: str, message: Any) -> None:
             core.after(core.wire.close, conn, "the peer aborted")
         core.sessions.end(conn, "ended", f"the peer aborted: {reason}")
     else:
-        core.sessions.live(conn)
-        _Operation(core, conn).serve(label, fields)
+        dialect = DIALECTS[core.sessions.live(conn)["dialect"]]
+        _Operation(core, conn).serve(*dialect.understood(label, fields))
 
 
 class _Operation:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import capdata
 from .cells import projected
-from .dialects import DIALECTS
+from .dialects import DELIVER, DIALECTS
 from .values import Failure, Full, Record, Ref, Refused, Symbol
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EXPORT, ANSWER = Symbol("desc:export"), Symbol("desc:answer")
 IMPORT_OBJECT = Symbol("desc:import-object")
-DELIVER, LISTEN = Symbol("op:deliver"), Symbol("op:listen")
+LISTEN = Symbol("op:listen")
 FULFILL, BREAK = Symbol("fulfill"), Symbol("break")
 WEB = "web"
 """What the row of a remote object and the decider of a promise say that are those of a client of the web."""

@@ -245,7 +245,10 @@ class Sessions:
 
     def send(self, conn: str, message: Record) -> None:
         """Send a message to a peer whose connection is open; raises `OverLimit` for one that is too long."""
-        self.send_bytes(conn, *syrup.write_hidden(message))
+        row = self.row(conn)
+        if row is not None:
+            message = DIALECTS[row["dialect"]].operation(message)
+            self.send_bytes(conn, *syrup.write_hidden(message))
 
     def send_bytes(self, conn: str, data: bytes, secrets: list[tuple[int, str]] | None = None) -> None:
         """Send the bytes of a message, with secrets to be put into them."""

@@ -187,12 +187,16 @@ class TcpTestingOnly:
         server = await asyncio.start_server(Greeter(accept, welcome), host, port)
         bound = server.sockets[0].getsockname()[1]
         hints = {"host": host, "port": str(bound)}
+        if dialect != "goblins":
+            hints["dialect"] = dialect  # of those that are dialled from here, too
         return ServerListening(located(self.transport, identity.designator, hints), server)
 
     async def dial(self, identity: Identity, here: Locator, there: Locator) -> StreamLink:  # noqa: ARG002
         """Connect to the hints `host` and `port`; nothing proves who is there."""
         host, port = _loopback(there.hint("host") or ""), _port(there.hint("port") or "")
-        return StreamLink(*await asyncio.open_connection(host, port))
+        link = StreamLink(*await asyncio.open_connection(host, port))
+        link.dialect = here.hint("dialect") or "goblins"
+        return link
 
 
 def _loopback(host: str) -> str:
