@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from swingset.host.sessions.session import Session
+from swingset.host.worlds.controller import Controller
 from swingset.host.worlds.opening import open_world
 from swingset.net.locators import Locator, sturdyref_uri
 from swingset.net.values import Failure, Hidden, Ref, Symbol, Tagged
 from tests.net.bench import World
-from tests.net.goblins.process import CHROOT, Goblins, installed
+from tests.net.goblins.process import CHROOT, Goblins, GoblinsOnWebSocket, installed
 from tests.net.sockets import Sockets
 from tests.net.wellknown import BUILDER, ECHO, ENLIVENER, GREETER, PAIR, publish
 
@@ -243,3 +244,45 @@ def test_a_vat_of_a_real_world_speaks_to_it(goblins: list[Goblins]) -> None:
         first, second = fetched(goblins[0], RELAY), fetched(goblins[1], RELAY)
         assert asked("relay", first, fetched(goblins[1], ECHO), 5) == [5]
         assert asked("give_me", first, second) == ["me", 7]
+
+
+@pytest.fixture
+def on_websocket() -> Iterator[GoblinsOnWebSocket]:
+    """A peer that listens for WebSockets, and dials them."""
+    made = GoblinsOnWebSocket()
+    yield made
+    made.close()
+
+
+def _called(world: Controller, other: Controller, string: str, *args: Any) -> Any:
+    """Fetch and call, while another world serves."""
+    fetched = world.net.fetch(string)
+    world.net.settle(fetched)
+    kref = world.queue_to_object(world.resolution(fetched).kref, "call", list(args))
+    assert kref is not None
+    for _ in range(200):
+        for each in (world, other):
+            each.net.pump()
+            each.net.wait(0.02)
+        if world.status(kref) != "unresolved":
+            break
+    return world.resolution(kref)
+
+
+@pytest.mark.unreplayed("its answers come from another peer")
+def test_websockets_are_dialled_from_either_side(on_websocket: GoblinsOnWebSocket) -> None:
+    """A world dials Goblins, which proves who it is, and Goblins dials another world; both call."""
+    with open_world() as dialler, open_world() as dialled:
+        assert _called(dialler, dialled, on_websocket.echo, "there and back", 2**70) == [
+            "there and back",
+            2**70,
+        ]
+        (peer,) = dialler.net.peers()
+        assert (peer.state, peer.proven, peer.outgoing) == ("live", True, True)
+
+        dialled.net.listen("websocket")
+        Session(dialled).define("user", USER)
+        string = dialled.net.share(dialled.vats.root("user"))
+        assert _called(dialler, dialled, on_websocket.visitor, string, "hello") == ["me", "hello"]
+        (peer,) = dialled.net.peers()
+        assert (peer.state, peer.proven, peer.outgoing) == ("live", False, False)

@@ -76,7 +76,7 @@ def test_a_session_that_begins_wrongly_is_aborted(
 
 
 def test_a_message_without_an_answer_may_be_an_operation_of_its_own() -> None:
-    """The main branch of the standard's suite has `op:deliver-only`; its dialect reads it, and answers by it."""
+    """The main branch of the standard's suite has `op:deliver-only`: its dialect reads and writes it."""
     world = World(Network(), "world", dialect="suite")
     publish(world)
     peer = talk(world.network, "peer")
