@@ -436,6 +436,9 @@ class Device:
         self.secrets[handle] = secret
         return handle
 
+    def knows(self, handle: str) -> bool:
+        return handle in self.secrets
+
     def may_fetch(self, digest: str, connection: str) -> bool:
         return digest not in self.revoked
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -305,3 +306,22 @@ def test_things_of_one_label_are_told_apart(opened: Kernel) -> None:
         opened.run(f"%swingset unshare {digest}")
     later = opened.run("%swingset listen web origins=https://my.page").traceback
     assert "close the world and open it, and have it listen so before it serves" in later
+
+
+def test_a_copy_says_that_what_was_fetched_has_to_be_fetched_again(opened: Kernel) -> None:
+    """A file that was copied without its secrets says so as it is opened, and in the answer of what it fetched."""
+    opened.run("again = await fetch(Path('it'))")
+    opened.run("%swingset commit")
+    shutil.copy(opened.folder / "mine.world", opened.folder / "copied.world")
+    with Kernel(opened.folder) as other:
+        other.run("%load_ext swingset_nb")
+        told = other.run("%swingset open copied.world --worker local").plain
+        assert "its file of secrets is not beside it, so it is a copy" in told
+        failed = other.run("await E(again).deposit(0)").traceback
+        assert "Disconnected" in failed
+        assert "fetch the object again by its string" in failed
+        other.run("from pathlib import Path")
+        other.run("again = await fetch(Path('it'))")
+        assert other.run("await E(again).deposit(0)").plain.isdigit()
+        other.run("%swingset close")
+        assert "its file of secrets" not in other.run("%swingset open copied.world --worker local").plain

@@ -108,6 +108,10 @@ class Wire(Protocol):
         """Keep a swissnum of another peer; returns a handle."""
         ...
 
+    def knows(self, handle: str) -> bool:
+        """Whether the swissnum of a handle is still kept: it does not come along where a world is copied."""
+        ...
+
     def may_fetch(self, digest: str, connection: str) -> bool:
         """Whether what was shared under a digest may be fetched; asked for each fetch, which it may count."""
         ...

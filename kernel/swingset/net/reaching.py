@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 _BOOTSTRAP = Record(Symbol("desc:export"), (0,))
 _FETCH = Symbol("fetch")
+_COPIED = (
+    "nothing was sent: the file of secrets does not have the string by which this object was fetched, so this "
+    "world is a copy without it; fetch the object again by its string"
+)
 
 
 class Reaching:
@@ -212,7 +216,9 @@ class Reaching:
         try:
             if kind == "fetch" or not core.sessions.is_stranger(second):
                 core.sessions.befriend(conn)
-            if kind == "fetch":
+            if kind == "fetch" and not core.wire.knows(first):
+                core.cells.reject(cell, Failure(_COPIED, "Disconnected", {"code": "copied"}))
+            elif kind == "fetch":
                 self._ask(conn, [_FETCH, Hidden(first, second)], cell)
             else:
                 core.handoff.introduced(second)

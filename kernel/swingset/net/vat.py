@@ -114,6 +114,10 @@ class _Device:
         """Keep a swissnum of another peer."""
         return str(self._call("hide", secret))
 
+    def knows(self, handle: str) -> bool:
+        """Whether the swissnum of a handle is still kept."""
+        return bool(self._call("knows", handle))
+
     def may_fetch(self, digest: str, connection: str) -> bool:
         """Whether what is shared under a digest may be fetched."""
         return bool(self._call("may_fetch", digest, connection))

@@ -125,8 +125,9 @@ def test_a_copy_without_the_secrets_is_told_so(pair: Pair, tmp_path: Path) -> No
         copied.ask(copied.session.root("keeper"), "deposit", "inner", 1)
     assert (caught.value.remote_name, caught.value.code) == ("Disconnected", "copied")
     assert pair.pay() == 2
-    with pytest.raises(RemoteError, match="this string opens nothing"):
+    with pytest.raises(RemoteError, match="fetch the object again by its string") as caught:
         copied.ask(copied.session.root("keeper"), "deposit", "it", 1)
+    assert caught.value.code == "copied"
     copied.close()
     assert pair.pay() == 3
 

@@ -152,6 +152,20 @@ class Networking(Serving, Peering, Moving):
         with self._opened.lock:
             return self._ask_for(address(source))
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether the world spoke with others before, and was opened without its file of secrets.
+
+        It is another world to them then, and what it fetched has to be fetched again.
+
+        Example:
+            >>> world.net.is_copy
+            False
+        Source:
+            Agoric has no file of secrets: whoever has the store of a vat kernel is that kernel.
+        """
+        return self._line.is_copy
+
     # While the world runs
 
     def notify(self, told: Callable[[], None]) -> None:

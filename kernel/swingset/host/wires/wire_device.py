@@ -98,6 +98,10 @@ class WireDevice(Device):
         """The handle of a swissnum of another world, by the mark that came in its place."""
         return self._secrets().hide(secret)
 
+    def knows(self, call: DeviceCall, handle: str) -> bool:  # noqa: ARG002
+        """Whether the file of secrets has the swissnum of a handle; that of a copied world has not."""
+        return handle in self._secrets().foreign
+
     def may_fetch(self, call: DeviceCall, digest: str, connection: str) -> bool:  # noqa: ARG002
         """Whether what is shared under a digest may be fetched now; counts it."""
         return self._secrets().may_fetch(digest, self._peer_of(connection), time.time(), self._newest)

@@ -75,6 +75,7 @@ class Line:
         """What else comes into the world from outside."""
         self.log: deque[dict[str, str]] = deque(maxlen=_LOG)
         self._secrets: Secrets | None = None
+        self.is_copy = False
         self._wires: Wires | None = None
         self._device: WireDevice | None = None
         self._stale = False
@@ -135,6 +136,7 @@ class Line:
     def begin(self) -> Wires:
         """Have the device, and a life of the wire."""
         if self._wires is None:
+            self.is_copy = self.has_vat() and self.known_secrets() is None
             self.secrets()  # if they cannot be read, nothing has begun
             self.meters = Meters(self.peer_of)
             self._wires = Wires(self.secrets, self.inbox, refused=self._refused, stirred=self._tending.stir)
