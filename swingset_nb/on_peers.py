@@ -163,5 +163,8 @@ def peer_limits(notebook: Notebook, given: argparse.Namespace) -> Shown:
     except KernelError as problem:
         raise SwingSetError(str(problem), "%swingset peer-limits") from None
     changed = found.row()
-    rows = [(name, value, "changed" if name in changed else "") for name, value in asdict(found).items()]
-    return Table("peer-limits", ("limit", "at most", ""), rows, "there are no limits")
+    rows = [
+        (name, value or "any", what, "changed" if name in changed else "")
+        for (name, value), what in zip(asdict(found).items(), found.words().values(), strict=True)
+    ]
+    return Table("peer-limits", ("limit", "at most", "of what", ""), rows, "there are no limits")

@@ -19,6 +19,7 @@ from typing import Any
 from swingset.guest.base.promises import FULFILLED, Promise
 from swingset.guest.guards.method_tables import MethodTable
 from swingset.guest.passing.remotables import Presence
+from swingset.guest.sending.device_calls import DevicePresence
 from swingset.guest.sending.eventual import EMethod, EProxy
 from swingset.host.variables.looking import defined, is_reference
 from swingset.lens.present.described import Described
@@ -33,6 +34,9 @@ _PATH = re.compile(r"[^\W\d]\w{0,99}(?:\[(?:-?\d{1,9}|'[^'\\\n]{0,99}'|\"[^\"\\\
 
 _STEP = re.compile(r"\[([^\]]*)\]")
 _BARE = re.compile(r"\[([A-Za-z_]\w*)\]")
+_SHOWN = (Presence, DevicePresence, Promise)
+"""What is shown in words. IPython prefers a class's own `__repr__` to what is set for its base class."""
+
 _OWN_FORMS = (list, tuple, dict)
 
 
@@ -134,7 +138,7 @@ class Displays:
 
     def install(self) -> None:
         """Show references in words."""
-        for kind in (Presence, Promise):
+        for kind in _SHOWN:
             self._formatters["text/plain"].for_type(kind, self._plain)
             self._formatters["text/html"].for_type(kind, self._html)
         for unsent in (EProxy, EMethod):
@@ -142,7 +146,7 @@ class Displays:
 
     def remove(self) -> None:
         """Show them as Python does."""
-        for kind in (Presence, Promise):
+        for kind in _SHOWN:
             self._formatters["text/plain"].pop(kind, None)
             self._formatters["text/html"].pop(kind, None)
         for unsent in (EProxy, EMethod):

@@ -79,8 +79,8 @@ def unheard(session: Session) -> list[str]:
     lines = [line for web, line in ((False, worlds), (True, clients)) if web in ways]
     if session.controller.net.is_copy:
         lines.append(
-            "its file of secrets is not beside it, so it is a copy, and another world to all others: what was "
-            "fetched has to be fetched again by its string (or open it again with the file at its place)"
+            "its file of secrets is not beside it, so it is a copy, and another world to all others: what "
+            "was fetched has to be fetched again by its string (or open it again with the file at its place)"
         )
     http = session.controller.net.http
     if http.url is None and http.sites():

@@ -91,6 +91,14 @@ def test_a_link_is_forgotten_by_name(opened: Kernel) -> None:
     assert opened.run("await E(theirs).deposit(0)").plain == "6"
 
 
+def test_limits_say_what_they_count(opened: Kernel) -> None:
+    """Each with its unit; what has no limit says so, and what was changed is marked."""
+    shown = opened.run("%swingset peer-limits sessions=20").plain
+    assert re.search(r"sessions +20 +worlds at the same time, .* +changed", shown)
+    assert re.search(r"peer_bytes +any +bytes of all messages of a peer", shown)
+    opened.run("%swingset peer-limits sessions=usual")
+
+
 def test_a_string_is_in_no_output_unless_asked_for(opened: Kernel) -> None:
     """It goes to a file for its owner alone."""
     opened.run("%swingset listen unix path=mine.sock")
@@ -309,7 +317,7 @@ def test_things_of_one_label_are_told_apart(opened: Kernel) -> None:
 
 
 def test_a_copy_says_that_what_was_fetched_has_to_be_fetched_again(opened: Kernel) -> None:
-    """A file that was copied without its secrets says so as it is opened, and in the answer of what it fetched."""
+    """A file copied without its secrets says so as it is opened, and in the answer of what it fetched."""
     opened.run("again = await fetch(Path('it'))")
     opened.run("%swingset commit")
     shutil.copy(opened.folder / "mine.world", opened.folder / "copied.world")

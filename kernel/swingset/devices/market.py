@@ -108,6 +108,9 @@ class MarketDevice:
             bidding.checked_bid(market, name, **_as_parts(found))
             kref = context.new_node(plain.write({"escalator": found, "account": name}))
             return plain.write(Ref(kref, "escalator"))
+        if method in _ESCALATOR:
+            words = f"a message from account {name} wants terms: E.bid(account, base=5, cap=40)(x), or one of"
+            raise DeviceError(f"{words} its escalators", name="TypeError")
         raise plain.no_method("an account", method, *_ACCOUNT)
 
     def _named(self, facet: object, context: DeviceContext) -> str:

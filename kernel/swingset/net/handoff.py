@@ -216,16 +216,23 @@ class Handoff:
 
     # Bounds.
 
-    def age(self) -> None:
-        """Drop what has waited for too long."""
-        batch = self._core.batch
+    def age(self, lasting: int) -> None:
+        """Drop what has waited for too long.
+
+        A receiver may be away for as long as its links last, `lasting` intervals, so a gift of a link
+        waits as long. A withdrawal does not age while the link of its gifter is cut.
+        """
+        batch, links = self._core.batch, self._core.links
         for sort in ("g", "v"):
             for key in batch.below(f"{sort}."):
                 found, age, *more = batch.get(f"{sort}.{key}")
-                if age + 1 < self._core.limits.gift_age:
+                gifter = batch.get(f"b.{key.partition('.')[0]}")
+                link, most = None if gifter is None else links.row(gifter), self._core.limits.gift_age
+                if link is not None and sort == "v" and link["conn"] is None:
+                    continue
+                if age + 1 < (most if link is None or sort == "v" else max(most, lasting)):
                     batch.put(f"{sort}.{key}", [found, age + 1, *more])
                     continue
-                gifter = batch.get(f"b.{key.partition('.')[0]}")
                 if gifter is not None:
                     self._core.sessions.within(gifter, "gifts", -1)
                 self._drop(sort, key)

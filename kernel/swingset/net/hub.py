@@ -192,9 +192,9 @@ class Hub:
         """The vat could not take something that came over a connection: its session, or its link, ends."""
         self._abort(self._core().hello.link_of(connection) or connection, why)
 
-    def age(self) -> None:
-        """Some time has passed: gifts that nobody fetched for long are dropped."""
-        self._input(lambda core: core.handoff.age())
+    def age(self, lasting: int = 0) -> None:
+        """Some time has passed: gifts that nobody fetched are dropped, of links after `lasting` intervals."""
+        self._input(lambda core: core.handoff.age(lasting))
 
     # From the kernel.
 

@@ -6,84 +6,51 @@ A peer that passes one is told which, and its session is aborted; nothing else i
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+
+def _limit(usual: int, what: str) -> Any:
+    """A field with what it limits, in words for people."""
+    return field(default=usual, metadata={"what": what})
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What peers may use. A limit of references counts those that are alive."""
+    """What peers may use. A limit of references counts those that are alive; some may be 0, for none."""
 
-    silence: int = 90
-    """Seconds without a sign of life of a peer, or in which it takes nothing, until its connection ends."""
-
-    foreign: int = 20_000
-    """Swissnums of other worlds that are kept."""
-
-    peer_bytes: int = 0
-    """Bytes of all messages of a peer since the world was opened, or limits were set; 0 for no limit."""
-
-    peer_computrons: int = 0
-    """The same of computrons with which its messages are read."""
-
-    message_bytes: int = 1_000_000
-    """Bytes of one message; it is compared before the message is read."""
-
-    values: int = 100_000
-    """Values in one message, containers and what is in them."""
-
-    session_bytes: int = 4_000_000_000
-    """Bytes of all messages that one session receives."""
-
-    sessions: int = 200
-    """Worlds at the same time: links, and connections whether their session has begun or not."""
-
-    clients: int = 200
-    """Web clients at the same time, by all addresses."""
-
-    clients_of_address: int = 50
-    """The same by one address, so that who has one leaves room for those of the others."""
-
-    exports: int = 10_000
-    """References that a session has been given."""
-
-    imports: int = 10_000
-    """References that a session has given us."""
-
-    answers: int = 10_000
-    """Results that a session keeps by their answer position."""
-
-    copied: int = 32_000_000
-    """Bytes of what a session makes of earlier results or takes out of them, and keeps as results."""
-
-    gifts: int = 200
-    """Gifts that a session has deposited, or waits for."""
-
-    gift_age: int = 3
-    """How often `Hub.age` is called until a gift that nobody fetched is dropped."""
-
-    handoffs: int = 10_000
-    """Withdrawals in one session, each with a count of its own."""
-
-    introductions: int = 50
-    """Peers that a session may introduce to this world, each of which is dialled."""
-
-    moves: int = 1_000
-    """Keys of which is kept where they have moved to."""
-
-    link_frames: int = 20_000
-    """Frames of a link that wait to be acknowledged before a vat's messages are refused."""
-
-    link_bytes: int = 32_000_000
-    """The same in bytes. What is no message of a vat may come to twice as much of either."""
-
-    window_frames: int = 500
-    """Frames of a link that may be on their way at the same time."""
-
-    window_bytes: int = 4_000_000
-    """The same in bytes, but for one frame, which may always be."""
-
-    held: int = 1_000
-    """Messages that wait for one promise, while its peer is dialled."""
+    silence: int = _limit(90, "seconds without a sign of life of a peer, or in which it takes nothing")
+    foreign: int = _limit(20_000, "swissnums of other worlds that are kept")
+    peer_bytes: int = _limit(
+        0, "bytes of all messages of a peer since the world was opened, or limits were set"
+    )
+    peer_computrons: int = _limit(0, "computrons with which those messages are read")
+    message_bytes: int = _limit(1_000_000, "bytes of one message, compared before it is read")
+    values: int = _limit(100_000, "values in one message, containers and what is in them")
+    session_bytes: int = _limit(4_000_000_000, "bytes of all messages that one session receives")
+    sessions: int = _limit(200, "worlds at the same time, whether their session has begun or not")
+    clients: int = _limit(200, "web clients at the same time, by all addresses")
+    clients_of_address: int = _limit(
+        50, "web clients at the same time by one address, so that others have room"
+    )
+    exports: int = _limit(10_000, "references that a session has been given")
+    imports: int = _limit(10_000, "references that a session has given this world")
+    answers: int = _limit(10_000, "results that a session keeps by their answer position")
+    copied: int = _limit(
+        32_000_000, "bytes that a session takes out of earlier results, and keeps as results"
+    )
+    gifts: int = _limit(200, "gifts that a session has deposited, or waits for")
+    gift_age: int = _limit(3, "hours until a gift that nobody fetched is dropped")
+    handoffs: int = _limit(10_000, "withdrawals in one session, each with a count of its own")
+    introductions: int = _limit(50, "peers that a session may introduce, each of which is dialled")
+    moves: int = _limit(1_000, "keys of which is kept where they have moved to")
+    link_frames: int = _limit(
+        20_000, "messages of a link that wait to be acknowledged before vats are refused"
+    )
+    link_bytes: int = _limit(32_000_000, "bytes of them; what no vat has sent may come to twice as much")
+    window_frames: int = _limit(500, "messages of a link that may be on their way at the same time")
+    window_bytes: int = _limit(4_000_000, "bytes of them, but for one message, which may always be")
+    held: int = _limit(1_000, "messages that wait for one promise, while its peer is dialled")
 
     @classmethod
     def read(cls, text: str | None) -> Limits:
@@ -98,6 +65,11 @@ class Limits:
         """Those that are not the usual ones, for the row."""
         usual = asdict(Limits())
         return {name: value for name, value in asdict(self).items() if value != usual[name]}
+
+    @classmethod
+    def words(cls) -> dict[str, str]:
+        """What each limit counts, for people."""
+        return {each.name: each.metadata["what"] for each in fields(cls)}
 
 
 LEAST, MOST = 1, 10**12

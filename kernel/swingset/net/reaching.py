@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 _BOOTSTRAP = Record(Symbol("desc:export"), (0,))
 _FETCH = Symbol("fetch")
 _COPIED = (
-    "nothing was sent: the file of secrets does not have the string by which this object was fetched, so this "
-    "world is a copy without it; fetch the object again by its string"
+    "nothing was sent: the file of secrets does not have the string by which this object was fetched, so "
+    "this world is a copy without it; fetch the object again by its string"
 )
 
 

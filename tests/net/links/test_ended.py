@@ -79,3 +79,46 @@ def test_the_lease_of_a_link_that_is_cut_is_shown(pair: Pair) -> None:
     assert peer.expires is not None
     assert 29 * 86_400 < peer.expires - time.time() <= 30 * 86_400
     pair.alice.open()
+
+
+def test_gifts_that_nobody_fetches_are_dropped_while_the_worlds_are_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The gift of a link waits as long as links last; a receiver that comes later still is told."""
+    monkeypatch.setattr("swingset.host.wires.wire_tending.AGING", 0.02)
+    alice, bob, carol = Side(), Side(), Side()
+    purses = []
+    for side in (bob, carol):
+        with_session(side)
+        side.session.define("bank", BANK)
+        side.world.net.listen("in-process")
+        side.world.net.set_lease(0.06)
+        alice.other = side
+        purses.append(alice.fetch(side.shared()))
+        settle(alice, side)
+    alice.other = carol
+    with_session(alice)
+    called = E(purses[0]).call_back(purses[1])
+    pump(alice)
+    assert pump(carol) == [(1, 0), (0, 0)]
+    while not (seen := pump(carol)):
+        pump(bob)
+    assert seen == [(0, 1), (0, 0)]
+    alice.other = bob
+    with pytest.raises(RemoteError, match="the gift did not arrive"):
+        alice.session.wait(called)
+    for side in (alice, bob, carol):
+        side.close()
+
+
+def pump(side: Side) -> list[tuple[int, int]]:
+    """Serve what comes until nothing has come for a while.
+
+    Returns how many gifts waited for their receivers, and how many receivers for their gifts, as it changed.
+    """
+    side.session.settle()
+    line, found = side.world.net._line, []
+    while side.world.net.pump() or side.world.net.wait(0.1):
+        now = len(line.below("net.g.")), len(line.below("net.v."))
+        found += [now] if now not in found[-1:] else []
+    return [each for at, each in enumerate(found) if at or any(each)]

@@ -15,6 +15,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
+from ..base import context
 from ..base.ended import LifeEndedError, refuse_ended, renewed
 from ..base.misuse import refused
 from ..base.promises import Promise
@@ -150,7 +151,7 @@ def bidding(
     Raises TypeError for anything but a device node, and what the account says of terms that are wrong.
     """
     if not isinstance(payer, DevicePresence):
-        vat: Vat | None = payer._vat if isinstance(payer, Presence) else None
+        vat: Vat | None = payer._vat if isinstance(payer, Presence) else context.found()
         text = (
             f"E.bid(x) wants an escalator, D(account).escalator(base, slope, cap), or an account with"
             f" base=, slope= or cap=, got {brief(payer)}: a name pays for nothing;"

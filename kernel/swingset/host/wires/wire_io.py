@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from swingset.host.wires.wire_connection import CLIENTS_PER_SECOND, Connection, Turns, abort, closed, has_room
 from swingset.host.wires.wire_inbox import Inbox
 from swingset.host.wires.wire_redial import Cut, Redials
+from swingset.host.wires.wire_reminders import Reminders
 from swingset.host.wires.wire_secrets import Secrets
 from swingset.host.wires.wire_thread import thread
 from swingset.model.visible import one_line
@@ -53,9 +54,6 @@ SILENT, SILENT_PROVED = 60.0, 600.0
 """How many seconds who has dialled may take to begin a session; the second where it is proved who it is."""
 
 _RETRY = 0.01
-OWING = 0.2
-"""For how many seconds a link may owe an acknowledgement that no frame has carried."""
-
 _LINKS = re.compile(rb"<(?:7'op:link|8'op:abort)[^>]")
 _BEGINS = re.compile(rb"<(?:16'op:start-session|8'op:abort)[^>]")
 _SAYS = re.compile(rb"<[0-9]{1,2}'op:[a-z-]+")
@@ -82,10 +80,10 @@ class Wires:
     limits: Limits = field(default_factory=Limits)
     redialling: bool = False
     _redialled: int = 0
-    _acknowledging: bool = False
 
     def __post_init__(self) -> None:
         self._redials = Redials(self._redial, self.stirred)
+        self.reminders = Reminders(self.inbox)
 
     @property
     def secrets(self) -> Secrets:
@@ -125,12 +123,6 @@ class Wires:
         if links or self.redialling:
             self.redialling = bool(links)
             thread.loop.call_soon_threadsafe(self._redials.set, links)
-
-    def acknowledge(self) -> None:
-        """Have the vat say in a moment what it has taken, once for all that comes until then."""
-        if not self._acknowledging:
-            self._acknowledging = True
-            thread.loop.call_soon_threadsafe(thread.loop.call_later, OWING, self._owing)
 
     def drop_all(self) -> None:
         """Close all connections, and forget what came over them."""
@@ -285,10 +277,6 @@ class Wires:
             raise
         await connection.gone.wait()
 
-    def _owing(self) -> None:
-        self._acknowledging = False
-        self.inbox.put("acknowledge", "")
-
     async def _dial(self, connection: Connection, there: Locator) -> None:
         here = self._from(there)
         try:
@@ -440,6 +428,7 @@ class Wires:
             self._end(connection, None)
 
     async def _stop(self) -> None:
+        self.reminders.clear()
         for listening in self.listening:
             await listening.close()
         self.listening.clear()

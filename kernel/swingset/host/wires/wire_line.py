@@ -251,13 +251,13 @@ class Line:
             if method == "opened" or (method == "visit" and args[2] is None):
                 self._waiting.add(name)
             gone = name in self._begun and self._state_of(name) is None
-            if method == "acknowledge":
-                gone = not self._tending.owes()
+            if not name:
+                gone = not self._tending.wants(method)
             if method == "closed":
                 self._waiting.discard(name)
                 self._begun.discard(name)
             if not gone:
-                self.tell(method, args if name else [])
+                self.tell(method, args if name else args[1:])
             if count[name] >= FROM_ONE:
                 break
         return count.total()
@@ -279,18 +279,19 @@ class Line:
 
     def links(self) -> list[str]:
         """The names of the links of this world."""
-        return self._below("net.link.")
+        return self.below("net.link.")
 
     def later(self) -> dict[str, str]:
         """The peers that something from a link waits for, each with its location."""
         store, vat, prefix = self._kernel.store.vatstore, self._kernel.vat(NET).id, "net.later."
         found = {}
-        for peer in self._below(prefix):
+        for peer in self.below(prefix):
             with contextlib.suppress(Unreadable, LookupError, TypeError):
                 found[peer] = str(read_json(store.get(vat, prefix + peer) or "")[0])
         return found
 
-    def _below(self, prefix: str) -> list[str]:
+    def below(self, prefix: str) -> list[str]:
+        """What follows a prefix in the keys of the service vat's rows."""
         store, vat = self._kernel.store.vatstore, self._kernel.vat(NET).id
         found, key = [], store.next_key(vat, prefix)
         while key is not None and key.startswith(prefix):

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from swingset.host.wires.wire_io import Wires
     from swingset.host.wires.wire_line import Line
 
+OWING = 0.2
+"""For how many seconds a link may owe an acknowledgement that no frame has carried."""
+
+AGING = 3600.0
+"""After how many seconds gifts that wait are an interval older."""
+
 
 class Tending:
     """What a world does for its links while its vats do something else."""
@@ -56,7 +62,7 @@ class Tending:
             if row.get("conn") is not None:
                 secrets.note_heard(peer, now)
                 if row.get("received") != row.get("told"):
-                    wires.acknowledge()
+                    wires.reminders.set("acknowledge", OWING)
             elif secrets.lease_ends(peer, now) <= now:
                 words = f"nothing was heard of {one_line(peer, 80)} for {secrets.lease:g} seconds"
                 self._line.tell("part", [link, "expired", f"its lease is over: {words}"])
@@ -69,10 +75,20 @@ class Tending:
                 self._line.tell("abandon", [peer, "its lease is over"])
             else:
                 cut[f"later {peer}"] = Cut(looking(self._opened).place(uri), (0, 0))
+        if self._gifts_wait():
+            wires.reminders.set("age", AGING, round(secrets.lease / AGING))
         secrets.forget_heard(peers)
         wires.redial(cut)
 
-    def owes(self) -> bool:
+    def wants(self, reminder: str) -> bool:
+        """Whether there is still a reason for what the vat is to be reminded of."""
+        return self._owes() if reminder == "acknowledge" else self._gifts_wait()
+
+    def _gifts_wait(self) -> bool:
+        """Whether a gift waits for its receiver, or a receiver for its gift."""
+        return bool(self._line.below("net.g.") or self._line.below("net.v."))
+
+    def _owes(self) -> bool:
         """Whether a link that is connected has taken something that it has not acknowledged."""
         rows = [self._line.row(f"link.{link}") or {} for link in self._line.links()]
         return any(row.get("conn") is not None and row.get("received") != row.get("told") for row in rows)

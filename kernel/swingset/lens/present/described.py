@@ -34,6 +34,7 @@ from swingset.model.messages import CreateVat, Send
 from swingset.model.refs import ROOT, is_kref, kref_type
 from swingset.model.values import value_in_words
 from swingset.model.visible import one_line
+from swingset.world.objects import ObjectRecord
 from swingset.world.promises import FORWARDED, REJECTED, UNRESOLVED, PromiseRecord
 from swingset.world.records import CrankRecord
 from swingset.world.vats import SUSPENDED, TERMINATED, VatRecord
@@ -204,7 +205,7 @@ class _Describing:
             if "-" in entry.vref and entry.reachable and entry.vat != self._asker
         )
         if kref_type(kref) == "d":
-            return Described(kref, self._words.thing(kref), holders=holders)
+            return self._node(kref, record, holders)
         called = one_line((record.iface or "object").removeprefix("Alleged: "), _FIELD)
         owner = None if record.owner is None else self._store.vats.get(record.owner)
         if owner is None or owner.state == TERMINATED:
@@ -213,6 +214,24 @@ class _Describing:
             return Described(kref, self._gone(kref, called), holders=holders, notes=notes)
         vref = next((entry.vref for entry in entries if entry.vat == owner.id), "")
         return self._export(kref, owner, vref, record.iface or "", holders)
+
+    def _node(self, kref: str, record: ObjectRecord, holders: tuple[str, ...]) -> Described:
+        """A device node: what it is called, of which device, and what data the device keeps of it."""
+        device = None if record.owner is None else self._store.devices.get(record.owner)
+        if device is None:
+            return Described(kref, self._words.thing(kref), holders=holders)
+        called, whose = one_line((record.iface or "node").removeprefix("Alleged: "), _FIELD), device.name
+        if device.root == kref:
+            return Described(kref, f"device {one_line(whose, _FIELD)}", holders=holders)
+        kept = self._store.devices.load(device.id, kref)
+        said = read_object(kept.body.removeprefix("#"), longest=_MOST_RECORD) if kept is not None else None
+        fields = tuple(
+            (one_line(name, _FIELD), one_line(repr(value) if type(value) is str else str(value), _VALUE))
+            for name, value in islice((said or {}).items(), MOST_FIELDS)
+            if type(value) in (str, int, bool)
+        )
+        name = f"{called} of device {one_line(whose, _FIELD)}"
+        return Described(kref, name, fields, (), holders, notes=("call it with D(x)",))
 
     def _gone(self, kref: str, called: str) -> str:
         """What an object that no vat has any more was called, and whose it was: its first record tells."""
