@@ -7,7 +7,7 @@ The deliveries of one world stay in one process.
 
 - `variants` says what is other in one fork, and names it by content;
 - `trials` lives one variant in a fork, and measures it;
-- `carrying` brings a world into other processes, once each;
+- `parcels` takes a world apart, `packs` and `carrying` bring it into other processes, each row once;
 - `pools` are the processes;
 - `sweeps` puts them together, `outcomes` is what comes of it;
 - `histories` has one history verified in slices, `checking` a corpus of worlds.

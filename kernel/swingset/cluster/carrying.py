@@ -1,8 +1,10 @@
-"""Brings a world into another process: as an archive, once, however many variants are lived there.
+"""Brings a world into another process, once, however many variants are lived there.
 
-The archive has a hash of all that is in it, which names the world in every task. A process that has unpacked
-it keeps it open for the next task, at most `MOST_OPEN` worlds at a time. The engine is the process's own: it
-is compiled there, or comes from that machine's cache.
+A world is an archive, and an archive is a manifest and rows (`swingset.cluster.parcels`). The manifest comes
+with every task. A process that has not got all the rows says which it lacks, and `packs` brings those to it,
+and no others: a second world that is much like the first one costs what is new in it. A process that has
+unpacked a world keeps it open for the next task, at most `MOST_OPEN` worlds at a time. The engine is the
+process's own: it is compiled there, or comes from that machine's cache.
 
 What comes is checked like any archive. It never brings code into the interpreter that runs this, except for
 local vats, and for those only if the process that sent it trusts the world with them.
@@ -18,10 +20,13 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
+from swingset.cluster import parcels
+from swingset.cluster.parcels import Manifest, Remembered, Rows, taken_apart
 from swingset.host.base.engines import WorkerKind
 from swingset.host.worlds.controller import Controller
 from swingset.host.worlds.opening import open_world
-from swingset.time.copies.archives import export_archive, import_archive
+from swingset.time.copies.archives import import_archive
+from swingset.world.archiving import ArchiveLevel
 
 MOST_OPEN = 4
 """How many worlds a process keeps open for later tasks."""
@@ -31,28 +36,43 @@ MOST_UNPACKED = 64 << 30
 
 @dataclass(frozen=True)
 class Carried:
-    """A world on its way: its archive, the hash that names it, and on which workers its vats may run."""
+    """A world on its way: its manifest, and on which workers its vats may run. `id` is its archive's hash."""
 
-    id: str
-    archive: bytes
+    manifest: Manifest
     worker: WorkerKind
 
+    @property
+    def id(self) -> str:
+        """The hash of the archive."""
+        return self.manifest.id
 
-def carry(controller: Controller, *, past: bool, complete: bool = True) -> Carried:
-    """Pack a world, which is committed first.
+
+def carry(controller: Controller, *, past: bool) -> tuple[Carried, Rows]:
+    """Pack a world, which is committed first; returns it with the rows that travel apart.
 
     Args:
         controller: the world.
         past: whether it is to be followed to earlier cranks there.
-        complete: False for the hash alone, without the archive.
     """
-    with tempfile.TemporaryDirectory(prefix="swingset-") as folder:
-        path = Path(folder) / "world.swingset"
-        made = export_archive(controller, path, level="archival" if past else "operational")
-        archive = path.read_bytes() if complete else b""
+    manifest, rows = taken_apart(_committed(controller).world, _level(past))
     choices = controller._opened.choices
     local = choices.trusts_local and any(vat.worker == "local" for vat in controller.vats)
-    return Carried(made.id, archive, "local" if local else choices.default_worker)
+    return Carried(manifest, "local" if local else choices.default_worker), rows
+
+
+def name_of(controller: Controller, *, past: bool) -> str:
+    """The hash that names a world, which is committed first."""
+    return parcels.name_of(_committed(controller).world, _level(past))
+
+
+def _committed(controller: Controller) -> Controller:
+    if not controller.world.look_only:
+        controller.commit("before it is archived")
+    return controller
+
+
+def _level(past: bool) -> ArchiveLevel:
+    return "archival" if past else "operational"
 
 
 class _Unpacked:
@@ -62,12 +82,15 @@ class _Unpacked:
         self.lock = threading.Lock()
         self.base: str | None = None
         """The folder for the files, None for that of temporary files."""
+        self.rows = Remembered()
         self._open: OrderedDict[str, tuple[Controller, str]] = OrderedDict()
 
-    def get(self, carried: Carried) -> Controller:
-        """The world, unpacked if it is not yet. The caller has the lock."""
+    def get(self, carried: Carried) -> Controller | list[bytes]:
+        """The world, or the names of the rows that are lacking. The caller has the lock."""
         known = self._open.pop(carried.id, None)
         if known is None:
+            if lacking := self.rows.lacks(carried.manifest.named()):
+                return lacking
             while len(self._open) >= MOST_OPEN:
                 self._drop(*self._open.popitem(last=False)[1])
             known = self._unpack(carried)
@@ -78,7 +101,8 @@ class _Unpacked:
         folder = tempfile.mkdtemp(prefix="swingset-", dir=self.base)
         try:
             packed, path = Path(folder) / "world.swingset", Path(folder) / "world"
-            packed.write_bytes(carried.archive)
+            with packed.open("wb") as file:
+                carried.manifest.write(file, self.rows.of(carried.manifest))
             import_archive(packed, path, expected=carried.id, most=MOST_UNPACKED)
             packed.unlink()
             return open_world(path, create=False, worker=carried.worker, threads=1), folder

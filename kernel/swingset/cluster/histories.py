@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from swingset.cluster.carrying import Carried, carry, unpacked
-from swingset.cluster.pools import clients, over
+from swingset.cluster.carrying import Carried, carry
+from swingset.cluster.packs import Bringer, Lacking
+from swingset.cluster.parcels import Rows
+from swingset.cluster.pools import clients, over, the_world
 from swingset.core.errors import KernelError
 from swingset.host.base.engines import CONFINING, Engines
 from swingset.host.sessions.session import Session
@@ -129,7 +131,10 @@ def _replayed(
                 yield replay_slice(source, engines if full else None, each)
         return
     end = controller.world.head, controller.world.history.seal(controller.world.head)
-    given = carry(controller, past=True) if path is None else path
+    rows: Rows = {}
+    given: Carried | str = path or ""
+    if path is None:
+        given, rows = carry(controller, past=True)
 
     def lost(name: str, words: str) -> SliceReplayed:
         raise SliceLost(f"{name} of {controller.world.name}: {words}")
@@ -138,10 +143,13 @@ def _replayed(
     what = f"{end[1]}-of-{name}-depth-{4 if full else 3}"
     tasks = {f"slice-{each.begin}-{each.end}-{what}": (end, full, each) for each in wanted}
     with clients(client, min(processes, len(wanted))) as using:
-        yield from over(using, play_slice, [(name, given)], tasks, lost)
+        bringer = Bringer(using, given, rows) if isinstance(given, Carried) else None
+        yield from over(using, play_slice, [(name, given)], tasks, lost, bringer)
 
 
-def play_slice(given: Carried | str, end: tuple[int, str], full: bool, wanted: HistorySlice) -> SliceReplayed:
+def play_slice(
+    given: Carried | str, end: tuple[int, str], full: bool, wanted: HistorySlice
+) -> SliceReplayed | Lacking:
     """Replay a slice in this process.
 
     Args:
@@ -152,20 +160,15 @@ def play_slice(given: Carried | str, end: tuple[int, str], full: bool, wanted: H
     Raises:
         HistoryBroken: if it is another world, or stands elsewhere.
     """
-    with _source(given) as (source, engines):
-        if (source.head, source.history.seal(source.head)) != end:
-            raise HistoryBroken(f"{source.name} has changed while it was verified: verify it again")
-        return replay_slice(source, engines if full else None, wanted)
-
-
-@contextmanager
-def _source(given: Carried | str) -> Iterator[tuple[WorldFile, Mapping[str, WorkerFactory]]]:
-    """A copy of the world in memory, and the engines on which its vats may run."""
     with ExitStack() as stack:
         engines: Mapping[str, WorkerFactory] = Engines(kinds=CONFINING)
         if isinstance(given, Carried):
-            stack.enter_context(unpacked.lock)
-            controller = unpacked.get(given)
-            given, engines = controller.path or "", controller.engines
+            found = stack.enter_context(the_world(given))
+            if isinstance(found, Lacking):
+                return found
+            given, engines = found.path or "", found.engines
         file = stack.enter_context(WorldFile.look(given))
-        yield stack.enter_context(file.fork()), engines
+        source = stack.enter_context(file.fork())
+        if (source.head, source.history.seal(source.head)) != end:
+            raise HistoryBroken(f"{source.name} has changed while it was verified: verify it again")
+        return replay_slice(source, engines if full else None, wanted)

@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from swingset.cluster.carrying import Carried, unpacked
 from swingset.cluster.outcomes import TrialOutcome
+from swingset.cluster.packs import Bringer, Lacking
 from swingset.cluster.trials import Measure, outcome_of
 from swingset.cluster.variants import Variant
 from swingset.core.errors import KernelError
+from swingset.host.worlds.controller import Controller
 from swingset.model.visible import one_line
 
 if TYPE_CHECKING:
@@ -85,20 +87,32 @@ def clients(client: Client | None, processes: int) -> Iterator[Client]:
         yield stack.enter_context(package.Client(cluster, set_as_default=False))
 
 
-def play(carried: Carried, measure: Measure, task: Task) -> TrialOutcome:
-    """Live a variant of a world that was brought into this process.
+@contextmanager
+def the_world(carried: Carried) -> Iterator[Controller | Lacking]:
+    """A world that was brought into this process, or what is lacking of it.
 
     A process has one task at a time. With several threads they take turns.
+    """
+    worker = distributed().get_worker()
+    with unpacked.lock:
+        if unpacked.base is None:
+            unpacked.base = worker.local_directory
+        found = unpacked.get(carried)
+        yield found if isinstance(found, Controller) else Lacking(worker.address, tuple(found))
+
+
+def play(carried: Carried, measure: Measure, task: Task) -> TrialOutcome | Lacking:
+    """Live a variant of a world that was brought into this process.
 
     Args:
         carried: the world.
         measure: called in the fork.
         task: the variant.
     """
-    with unpacked.lock:
-        if unpacked.base is None:
-            unpacked.base = distributed().get_worker().local_directory
-        return outcome_of(unpacked.get(carried), task.place, task.name, task.variant, task.refs, measure)
+    with the_world(carried) as found:
+        if isinstance(found, Lacking):
+            return found
+        return outcome_of(found, task.place, task.name, task.variant, task.refs, measure)
 
 
 def over(
@@ -107,6 +121,7 @@ def over(
     shared: Sequence[tuple[str, Any]],
     tasks: Mapping[str, tuple[Any, ...]],
     lost: Callable[[str, str], Any],
+    bringer: Bringer | None = None,
 ) -> Iterator[Any]:
     """Run a call for each task on a cluster; yields what they return, as they finish.
 
@@ -118,45 +133,48 @@ def over(
         shared: the first arguments of each call, with names for them.
         tasks: the other arguments, by the names of the tasks.
         lost: makes what is yielded for a task that no process survives, of its name and the reason.
+        bringer: brings what a call returns as `Lacking`, which then is called again.
     """
     package = distributed()
     import dask
 
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "100GB"}):
         common = [client.submit(_itself, value, key=f"swingset-{name}") for name, value in shared]
-        given = dict.fromkeys(tasks, 0)
-        futures = {_submit(client, call, common, tasks, name): name for name in given}
+        given, died = dict.fromkeys(tasks, 0), dict.fromkeys(tasks, 0)
+        futures = {_submit(client, [call, *common, *tasks[name]], name): name for name in given}
         try:
             waiting = package.as_completed(futures, loop=client.loop, raise_errors=False)
             for future in waiting:
-                name = futures.pop(future)
+                name, brought = futures.pop(future), None
                 try:
                     found = future.result()
+                    if bringer is not None and isinstance(found, Lacking):
+                        brought = bringer.bring(found)
                 except (package.scheduler.KilledWorker, package.client.FutureCancelledError) as problem:
-                    given[name] += 1
-                    if given[name] < MOST_LOST:
-                        again = _submit(client, call, common, tasks, name, given[name])
-                        futures[again] = name
-                        waiting.add(again)
-                        continue
-                    words = f"its process died {given[name]} times: {one_line(type(problem).__name__, 60)}"
-                    found = lost(name, words)
-                yield found
+                    died[name] += 1
+                    words = f"its process died {died[name]} times: {one_line(type(problem).__name__, 60)}"
+                    found = lost(name, words) if died[name] == MOST_LOST else None
+                if found is not None and brought is None:
+                    yield found
+                    continue
+                given[name] += 1
+                again = _submit(client, [call, *common, *tasks[name]], name, given[name], brought)
+                futures[again] = name
+                waiting.add(again)
         finally:
             client.cancel([*futures, *common])  # type: ignore[no-untyped-call]
 
 
-def _submit(
-    client: Client,
-    call: Callable[..., Any],
-    common: Sequence[Any],
-    tasks: Mapping[str, tuple[Any, ...]],
-    name: str,
-    lost: int = 0,
-) -> Any:
+def _submit(client: Client, called: Sequence[Any], name: str, times: int = 0, after: Any = None) -> Any:
     # A new name, because the scheduler remembers that the last one has failed.
-    key = f"swingset-{name}" + (f"-{lost}" if lost else "")
-    return client.submit(call, *common, *tasks[name], key=key, pure=True)
+    key = f"swingset-{name}" + (f"-{times}" if times else "")
+    if after is None:
+        return client.submit(*called, key=key, pure=True)
+    return client.submit(_after, after, *called, key=key, pure=True)
+
+
+def _after(_brought: None, call: Callable[..., Any], *given: Any) -> Any:
+    return call(*given)
 
 
 def _itself(value: Any) -> Any:

@@ -20,8 +20,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from swingset.cluster.carrying import Carried, carry
+from swingset.cluster.carrying import Carried, carry, name_of
 from swingset.cluster.outcomes import Sweep, TrialOutcome
+from swingset.cluster.packs import Bringer
+from swingset.cluster.parcels import Rows
 from swingset.cluster.pools import Task, clients, over, play
 from swingset.cluster.trials import Measure, Trial, live, outcome_of
 from swingset.cluster.variants import BadVariant, Variant, task_name, variant_of
@@ -90,15 +92,16 @@ def sweep(
     made = [variant_of(given, place) for place, given in enumerate(variants)]
     named = _named(world, refs or {})
     _refuse_live(measure)
-    alone = client is None and processes == 0
+    past = any(variant.at is not None for variant in made)
     with controller.lock:
         crank = controller.crank
-        carried = carry(controller, past=any(each.at is not None for each in made), complete=not alone)
+        brought = None if client is None and processes == 0 else carry(controller, past=past)
+        world_id = name_of(controller, past=past) if brought is None else brought[0].id
     print_of = fingerprint(measure)
     once = secrets.token_hex(
         16
     )  # a measure that nothing tells apart from others has no outcomes to find again
-    names = [task_name(carried.id, variant, named, print_of or once) for variant in made]
+    names = [task_name(world_id, variant, named, print_of or once) for variant in made]
     kept = _Kept(cache) if print_of is not None else None
     tasks = {
         name: Task(place, name, variant, named)
@@ -110,25 +113,25 @@ def sweep(
     for outcome in found.values():
         _tell(each, outcome)
     left = {name: task for name, task in tasks.items() if name not in found}
-    for outcome in _lived(controller, carried, measure, left, client, processes):
+    for outcome in _lived(controller, brought, measure, left, client, processes):
         found[outcome.name] = outcome
         if kept is not None:
             kept.put(outcome)
         _tell(each, outcome)
         _tell(progress, len(found), len(tasks))
     ordered = [_at(found[name], place) for place, name in enumerate(names)]
-    return Sweep(ordered, before, partial(_again, controller, made, named, measure, carried.id, crank))
+    return Sweep(ordered, before, partial(_again, controller, made, named, measure, world_id, crank))
 
 
 def _lived(
     controller: Controller,
-    carried: Carried,
+    brought: tuple[Carried, Rows] | None,
     measure: Measure,
     tasks: Mapping[str, Task],
     client: Client | None,
     processes: int | None,
 ) -> Iterator[TrialOutcome]:
-    if client is None and processes == 0:
+    if brought is None:
         for task in tasks.values():
             yield outcome_of(controller, task.place, task.name, task.variant, task.refs, measure)
     elif tasks:
@@ -137,9 +140,11 @@ def _lived(
         def lost(name: str, words: str) -> TrialOutcome:
             return TrialOutcome(tasks[name].place, name, dict(tasks[name].variant.values), error=words)
 
+        carried, rows = brought
         shared = [(f"world-{carried.id}", carried), (f"measure-{secrets.token_hex(16)}", measure)]
+        given = {name: (task,) for name, task in tasks.items()}
         with clients(client, many) as using:
-            yield from over(using, play, shared, {name: (task,) for name, task in tasks.items()}, lost)
+            yield from over(using, play, shared, given, lost, Bringer(using, carried, rows))
 
 
 def _again(
@@ -156,7 +161,7 @@ def _again(
     variant = variants[place]
     with controller.lock:
         past = any(each.at is not None for each in variants)
-        if variant.at is None and carry(controller, past=past, complete=False).id != world:
+        if variant.at is None and name_of(controller, past=past) != world:
             variant = replace(variant, at=crank)
         return live(controller, variant, refs, measure, look)
 

@@ -200,8 +200,29 @@ def _write(
     level: ArchiveLevel,
     alone: tuple[str, str] | None = None,
 ) -> Archive:
-    """Write the archive of a world that is committed; `alone` is the name and the id of its only vat."""
     target = paths.free(path)
+    contents, metadata = measured(world, level, alone)
+    with (
+        WorldLock(target),
+        paths.new_file(target, "an archive", _is_draft) as (_, fd),
+        open(fd, "wb", closefd=False) as file,
+    ):
+        contents.write(file, metadata.text())
+    return _described(target, metadata)
+
+
+def measured(
+    world: WorldFile, level: ArchiveLevel, alone: tuple[str, str] | None = None
+) -> tuple[Contents, Metadata]:
+    """What an archive of a committed world has, and its metadata, whose hash names it.
+
+    Args:
+        world: the world.
+        level: how complete the archive is.
+        alone: the name and the id of its only vat; None for the whole world.
+    Raises:
+        WorldError: if the world lacks what the level needs.
+    """
     name, vat_id = alone or (None, None)
     contents = Contents(world, level, vat_id)
     commit, cut = world.history.commit(world.head), world.history.cut
@@ -224,13 +245,7 @@ def _write(
         retention=_retention(world, contents, alone is None),
         prunes=[list(each) for each in listed(world.db)] or None if past else None,
     )
-    with (
-        WorldLock(target),
-        paths.new_file(target, "an archive", _is_draft) as (_, fd),
-        open(fd, "wb", closefd=False) as file,
-    ):
-        contents.write(file, metadata.text())
-    return _described(target, metadata)
+    return contents, metadata
 
 
 def _retention(world: WorldFile, contents: Contents, is_whole: bool) -> list[Any] | None:
