@@ -173,16 +173,16 @@ def test_a_key_is_succeeded_by_another(sides: Callable[..., Side]) -> None:
     assert bob.world.net.names() == {"Lis": bob.world.net.designator_of("Lis")}
 
 
-@pytest.mark.parametrize("transport", ["in-process", "unix"])
+@pytest.mark.parametrize("transport", ["in-process", "unix", "websocket", "http"])
 def test_who_dials_an_old_key_finds_the_new_one(
     sides: Callable[..., Side], tmp_path: Path, transport: str
 ) -> None:
     """Nobody brings a card: what waits is rejected, and then references, petnames and strings follow."""
     alice, bob, carol = sides(bank=True), sides(), sides()
     net = alice.world.net
-    if transport == "unix":
+    if transport != "in-process":
         net.close()
-        net.listen("unix", path=str(tmp_path / "one.sock"))
+        net.listen(transport, **({"path": str(tmp_path / "one.sock")} if transport == "unix" else {}))
     string = alice.shared(label="kept", transport=transport)
     bob.other = carol.other = alice
     theirs = bob.fetch(string)

@@ -92,7 +92,11 @@ class Link(Protocol):
 
 
 class Listening(Protocol):
-    """A netlayer that takes connections."""
+    """A netlayer that takes connections.
+
+    If it has chosen where, such as a free port, it has an attribute `again`: the options with which it
+    listens there once more. So a world that changes its key stays where it is.
+    """
 
     @property
     def location(self) -> Locator:

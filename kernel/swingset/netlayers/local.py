@@ -38,6 +38,7 @@ class ServerListening:
     location: Locator
     server: asyncio.Server
     ended: Callable[[], None] = field(default=lambda: None)
+    again: Mapping[str, str] = field(default_factory=dict)
 
     async def close(self) -> None:
         """Take no more connections."""
@@ -189,7 +190,8 @@ class TcpTestingOnly:
         hints = {"host": host, "port": str(bound)}
         if dialect != "goblins":
             hints["dialect"] = dialect  # of those that are dialled from here, too
-        return ServerListening(located(self.transport, identity.designator, hints), server)
+        again = {"port": str(bound)}
+        return ServerListening(located(self.transport, identity.designator, hints), server, again=again)
 
     async def dial(self, identity: Identity, here: Locator, there: Locator) -> StreamLink:  # noqa: ARG002
         """Connect to the hints `host` and `port`; nothing proves who is there."""

@@ -151,6 +151,7 @@ class _Listening:
     location: Locator
     server: HttpServer
     listener: _Listener
+    again: Mapping[str, str]
     _ending: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
@@ -185,7 +186,8 @@ class Http:
         listener = _Listener(identity, accept)
         server.mount("/", listener)
         url = given.get("url") or f"{server.url}/"
-        return _Listening(located(self.transport, identity.designator, {"url": url}), server, listener)
+        where = located(self.transport, identity.designator, {"url": url})
+        return _Listening(where, server, listener, {"port": str(server.port)})
 
     async def dial(self, identity: Identity, here: Locator, there: Locator) -> HttpLink:
         """Connect to the hint `url`."""

@@ -95,6 +95,7 @@ class WebSocketListening:
 
     location: Locator
     server: Any
+    again: Mapping[str, str]
 
     async def close(self) -> None:
         """Take no more connections."""
@@ -133,7 +134,9 @@ class WebSocket:
         bound = server.sockets[0].getsockname()[1]
         named = f"[{host}]" if ":" in host else host
         url = given.get("url") or f"{'ws' if secure is None else 'wss'}://{named}:{bound}"
-        return WebSocketListening(located(self.transport, identity.designator, {"url": url}), server)
+        return WebSocketListening(
+            located(self.transport, identity.designator, {"url": url}), server, {"port": str(bound)}
+        )
 
     async def dial(self, identity: Identity, here: Locator, there: Locator) -> WebSocketLink:
         """Connect to the hint `url`."""

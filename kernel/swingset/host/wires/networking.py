@@ -27,6 +27,9 @@ from swingset.netlayers.base import NetlayerError
 SLICE = 0.05
 """For how many seconds `pump` runs the world by default."""
 
+_LEAVING, _RETRY = 5.0, 0.05
+"""For how many seconds a server may take to be gone whose port is wanted again, and when that is tried."""
+
 
 class Networking(Serving, Peering, Moving):
     """What a host does to let its world and others speak to each other, as `controller.net`.
@@ -108,12 +111,24 @@ class Networking(Serving, Peering, Moving):
         """
         with self._opened.lock:
             self.card()  # raises where nobody could learn of it
-            listens = dict(self._listens)
+            wires = self._line.begin()
+            listens = {each: (options, wires.again(each)) for each, options in self._listens.items()}
             self.close()
             self._line.secrets().rotate()
-            for transport, options in listens.items():
-                self._listen(transport, options)
+            for transport, (options, again) in listens.items():
+                self._listen_there(transport, options, again)
             return self.card()
+
+    def _listen_there(self, transport: str, options: dict[str, str], again: dict[str, str]) -> None:
+        """Listen where this world did, once what listened there is gone; elsewhere if another has come."""
+        until = time.monotonic() + _LEAVING
+        while again and time.monotonic() < until:
+            with contextlib.suppress(NetError):
+                self._listen(transport, {**options, **again})
+                self._listens[transport] = options
+                return
+            time.sleep(_RETRY)
+        self._listen(transport, options)
 
     def transports(self) -> list[str]:
         """By which netlayers this world listens now.

@@ -97,6 +97,11 @@ class Wires:
         found = thread.begin(self._listen(transport, options)).result(DIALLING)
         return found.location
 
+    def again(self, transport: str) -> dict[str, str]:
+        """With which options this world listens by a transport where it does now."""
+        found = [each for each in self.listening if each.location.transport == transport]
+        return dict(getattr(found[0], "again", {})) if found else {}
+
     def listen_web(self, options: Mapping[str, str]) -> WebListening:
         """Take web clients. Raises as `listen` does."""
         return thread.begin(self._listen_web(options)).result(DIALLING)
