@@ -462,6 +462,17 @@ def test_a_fork_has_an_inert_wire(alice: Side, bob: Side) -> None:
     assert (alice.world.digest(), bob.world.digest()) == before
 
 
+def test_what_comes_and_is_thrown_away_changes_no_world(alice: Side, bob: Side) -> None:
+    """Such as the time to acknowledge what a frame has acknowledged meanwhile."""
+    kept(bob, bob.fetch(alice.shared()))
+    settle(alice, bob)
+    before = alice.world.digest(), bob.world.digest()
+    for side in (alice, bob):
+        side.world.net._line.inbox.put("acknowledge", "")
+        side.world.net.pump()
+    assert (alice.world.digest(), bob.world.digest()) == before
+
+
 def test_a_message_of_a_fork_to_a_world_that_is_not_connected_was_not_sent(alice: Side, bob: Side) -> None:
     """It is rejected in these words: nobody has to ask whether it was done."""
     keeper = kept(bob, bob.fetch(alice.shared()))

@@ -213,12 +213,12 @@ class Line:
             return False
         self._pumping = True
         try:
-            self._forget_sent()
             until = time.monotonic() + seconds
             while True:
                 taken = self._take() if self.serves() else 0
                 left = until - time.monotonic()
                 if self._due():
+                    self._forget_sent()  # not before: what comes and is thrown away changes no world
                     Running(self._opened).run(policies.seconds(max(left, 0.001)), None)
                 if left <= 0 or not (taken or self._due()):
                     break
