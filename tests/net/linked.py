@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from swingset.net import locators
 from swingset.net.limits import Limits
+from swingset.net.locators import Locator
 from swingset.net.values import Ref
 from tests.net.bench import Cable, Network, World
 
@@ -97,6 +100,21 @@ class Linked(World):
 
     def remember(self) -> Callable[[], None]:
         """What goes back to this moment in time: the store and the small kernel, but no connection."""
+        restore = self.durable()
+
+        def back() -> None:
+            self.outbox.clear()
+            for cable in self.device.cables.values():
+                if not cable.closed:
+                    cable.close("it has gone back in time")
+            restore()
+            self.device.lived += 1
+            self.hub.lost([self.here.designator], "it has gone back in time")
+
+        return back
+
+    def durable(self) -> Callable[[], None]:
+        """What puts back the store and the small kernel as they are now, and nothing else."""
         skipped = ("network", "device", "outbox", "limits")
         table, keys = dict(self.store.table), list(self.store._keys)
         objects = {**self.objects}
@@ -106,18 +124,12 @@ class Linked(World):
             if name not in (*skipped, "store", "objects")
         }
 
-        def back() -> None:
-            self.outbox.clear()
-            for cable in self.device.cables.values():
-                if not cable.closed:
-                    cable.close("it has gone back in time")
+        def restore() -> None:
             self.store.table, self.store._keys = dict(table), list(keys)
             self.objects = {**objects}
             self.__dict__.update(copy.deepcopy(kept))
-            self.device.lived += 1
-            self.hub.lost([self.here.designator], "it has gone back in time")
 
-        return back
+        return restore
 
 
 def run(network: Network, *, redial: bool = True) -> None:
@@ -151,3 +163,59 @@ def two(limits: Limits | None = None) -> tuple[Linked, Linked]:
 def cables_of(world: World) -> list[Cable]:
     """The connections that are open."""
     return [cable for cable in world.device.cables.values() if not cable.closed]
+
+
+@dataclass
+class Lane(Cable):
+    """An end of a connection each direction of which has its own pace; it writes down what is sent."""
+
+    said: list[bytes] = field(default_factory=list)
+
+    def send(self, data: bytes) -> None:
+        self.said.append(data)
+        super().send(data)
+
+    def insert(self, data: bytes, *, first: bool) -> None:
+        """Have the other end hear what this one has not said, before or after what is on its way."""
+        other, events = self.other, self.network.events
+        assert other is not None
+        put = events.appendleft if first else events.append
+        put(lambda: None if other.closed else other.take(data))
+
+
+class Lanes(Network):
+    """Each direction of each connection has its own pace: order is kept within one alone."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.chance = random.Random(seed)
+        self.ends: list[tuple[str, Lane]] = []
+        """All ends of connections, each with the peer whose end it is."""
+
+    @property
+    def busy(self) -> list[deque[Callable[[], None]]]:
+        """Where something is on its way."""
+        return [lane.events for lane in (self, *(end.network for _, end in self.ends)) if lane.events]
+
+    def dial(self, peer: Locator, here: Locator | None = None) -> Cable | None:
+        assert here is not None
+        one, other = Lane(Network()), Lane(Network())
+        one.other, other.other = other, one
+        self.ends += [(here.peer, one), (peer.peer, other)]
+        self.listeners[peer.peer].accept(other, here)
+        return one
+
+    def carry(self, worlds: tuple[Linked, ...]) -> None:
+        """Until nothing is on its way."""
+        for _ in range(10_000):
+            busy = [events.popleft for events in self.busy]
+            ready = [world.flush for world in worlds if world.outbox]
+            act = self.chance.choice([*busy, *ready]) if busy or ready else None
+            if act is None:
+                if not any(world.step() for world in worlds):
+                    return
+            elif act in ready:
+                act()
+            else:
+                act()()
+        raise AssertionError("the network never comes to rest")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -15,12 +16,14 @@ from tests.net.auditing import audit
 from tests.net.bench import Cable, Network, Peer, cables
 from tests.net.linked import Linked, run
 
-ID, LIFE, NOTHING = b"i" * 32, b"l" * 16, bytes(32)
+ID, LIFE, NOTHING, NONCE = b"i" * 32, b"l" * 16, bytes(32), b"n" * 32
 START = Record(Symbol("op:start-session"), ())
 
 
 class Liar(Peer):
     """A proved world whose link a test speaks byte by byte."""
+
+    bond = b""
 
     def accept(self, cable: Cable, who: Locator | None = None) -> None:
         super().accept(cable)
@@ -33,8 +36,19 @@ class Liar(Peer):
 
     def hello(self, *fields: Any) -> None:
         """Say what link there is; what is not given is that of a new one."""
-        new = (1, ID, LIFE, 0, NOTHING, 0, False)
+        new = (2, ID, LIFE, 0, NOTHING, 0, False, NONCE, False)
         self.send("op:link", *fields, *new[len(fields) :])
+
+    def answered(self) -> tuple[Any, ...]:
+        """What the world has answered, which binds what the liar says from now on."""
+        ((*said, nonce, answers),) = self.took("op:link")
+        assert answers == NONCE
+        self.bond = hashlib.sha256(NONCE + nonce).digest()[:16]
+        return tuple(said)
+
+    def bound(self, label: str, *fields: Any) -> None:
+        """Say something that is bound to this connection."""
+        self.send(label, self.bond, *fields)
 
     def took(self, label: str) -> list[tuple[Any, ...]]:
         run(self.network, redial=False)
@@ -58,8 +72,8 @@ def liar(world: Linked) -> Liar:
 def linked(world: Linked, liar: Liar) -> Liar:
     """A new link was agreed on, and the liar has to begin its session."""
     liar.hello()
-    assert liar.took("op:link")[0][:2] == (1, ID)
-    liar.send("op:ack", 0)
+    assert liar.answered()[:2] == (2, ID)
+    liar.bound("op:ack", 0)
     run(world.network, redial=False)
     assert world.link()["state"] == "hello"
     return liar
@@ -95,7 +109,8 @@ def test_strangers_take_no_place_of_those_that_have_something(kept: str) -> None
         run(network, redial=False)
         row = other.hub._core().links.row(other.link()["connection"]) or {}
         for number, message in enumerate(KEPT[kept], row["sent"] + 1):
-            frame = Record(Symbol("op:frame"), (number, NOTHING, row["received"], message))
+            bond = bytes.fromhex(row["bond"])
+            frame = Record(Symbol("op:frame"), (bond, number, NOTHING, row["received"], message))
             other.device.cables[row["conn"]].send(syrup.write(frame))
         run(network, redial=False)
         network.worlds.remove(other)
@@ -125,24 +140,28 @@ def test_strangers_take_no_place_of_those_that_have_something(kept: str) -> None
 @pytest.mark.parametrize(
     ("label", "fields", "why"),
     [
-        ("op:frame", (1, NOTHING, 0, START), "op:link comes first"),
-        ("op:ack", (0,), "op:link comes first"),
-        ("op:link-end", (ID, "diverged", "no"), "op:link comes first"),
+        ("op:frame", (b"b" * 16, 1, NOTHING, 0, START), "op:link comes first"),
+        ("op:ack", (b"b" * 16, 0), "op:link comes first"),
+        ("op:link-end", (b"b" * 16, ID, "diverged", "no"), "op:link comes first"),
         ("op:start-session", (), "each message is in a frame"),
         ("op:deliver", (), "each message is in a frame"),
-        ("op:link", (2, ID, LIFE, 0, NOTHING, 0, False), "version 1 of links only"),
-        ("op:link", (True, ID, LIFE, 0, NOTHING, 0, False), "version 1 of links only"),
-        ("op:link", (1, b"short", LIFE, 0, NOTHING, 0, False), "named by 32 bytes"),
-        ("op:link", (1, False, LIFE, 0, NOTHING, 0, False), "who dials names a link"),
-        ("op:link", (1, ID, b"", 0, NOTHING, 0, False), "has a life"),
-        ("op:link", (1, ID, "life", 0, NOTHING, 0, False), "has a life"),
-        ("op:link", (1, ID, LIFE, -1, NOTHING, 0, False), "not negative"),
-        ("op:link", (1, ID, LIFE, True, NOTHING, 0, False), "not negative"),
-        ("op:link", (1, ID, LIFE, 2**60, NOTHING, 0, False), "not negative"),
-        ("op:link", (1, ID, LIFE, 0, b"h", 0, False), "a hash"),
-        ("op:link", (1, ID, LIFE, 0, NOTHING, "0", False), "not negative"),
-        ("op:link", (1, ID, LIFE, 0, NOTHING, 0, ["diverged"]), "a code and a reason"),
-        ("op:link", (1, ID, LIFE), "each message is in a frame"),
+        ("op:link", (1, ID, LIFE, 0, NOTHING, 0, False, NONCE, False), "version 2 of links only"),
+        ("op:link", (True, ID, LIFE, 0, NOTHING, 0, False, NONCE, False), "version 2 of links only"),
+        ("op:link", (2, b"short", LIFE, 0, NOTHING, 0, False, NONCE, False), "named by 32 bytes"),
+        ("op:link", (2, False, LIFE, 0, NOTHING, 0, False, NONCE, False), "who dials names a link"),
+        ("op:link", (2, ID, b"", 0, NOTHING, 0, False, NONCE, False), "has a life"),
+        ("op:link", (2, ID, "life", 0, NOTHING, 0, False, NONCE, False), "has a life"),
+        ("op:link", (2, ID, LIFE, -1, NOTHING, 0, False, NONCE, False), "not negative"),
+        ("op:link", (2, ID, LIFE, True, NOTHING, 0, False, NONCE, False), "not negative"),
+        ("op:link", (2, ID, LIFE, 2**60, NOTHING, 0, False, NONCE, False), "not negative"),
+        ("op:link", (2, ID, LIFE, 0, b"h", 0, False, NONCE, False), "a hash"),
+        ("op:link", (2, ID, LIFE, 0, NOTHING, "0", False, NONCE, False), "not negative"),
+        ("op:link", (2, ID, LIFE, 0, NOTHING, 0, ["diverged"], NONCE, False), "a code and a reason"),
+        ("op:link", (2, ID, LIFE, 0, NOTHING, 0, False, b"short", False), "a nonce has 32 bytes"),
+        ("op:link", (2, ID, LIFE, 0, NOTHING, 0, False, NONCE, True), "a nonce has 32 bytes"),
+        ("op:link", (2, ID, LIFE, 0, NOTHING, 0, False), "op:link has 9 fields, not 7"),
+        ("op:link", (1, ID, LIFE, 0, NOTHING, 0, False), "version 2 of links only"),
+        ("op:link", (), "version 2 of links only"),
     ],
 )
 def test_what_is_no_hello_ends_its_connection(
@@ -171,9 +190,9 @@ def test_what_is_no_message_ends_its_connection(world: Linked, liar: Liar, said:
 @pytest.mark.parametrize(
     "fields",
     [
-        (1, ID, LIFE, 5),
-        (1, ID, LIFE, 0, NOTHING, 3),
-        (1, ID, LIFE, 2**52, b"x" * 32, 2**52),
+        (2, ID, LIFE, 5),
+        (2, ID, LIFE, 0, NOTHING, 3),
+        (2, ID, LIFE, 2**52, b"x" * 32, 2**52),
     ],
 )
 def test_a_link_that_this_side_knows_nothing_of_is_refused(
@@ -181,9 +200,9 @@ def test_a_link_that_this_side_knows_nothing_of_is_refused(
 ) -> None:
     """Who says that much was exchanged is told that it has diverged, and cannot go on as if nothing were."""
     liar.hello(*fields)
-    ((*_, refused),) = liar.took("op:link")
+    *_, refused = liar.answered()
     assert refused[0] == "diverged"
-    liar.send("op:ack", 0)
+    liar.bound("op:ack", 0)
     run(world.network, redial=False)
     assert world.hub.peers() == []
     assert liar.why is not None
@@ -193,11 +212,11 @@ def test_a_link_that_this_side_knows_nothing_of_is_refused(
     ("number", "tail", "taken", "why"),
     [
         (2, NOTHING, 0, "frame 1 is missing: 2 came"),
-        (0, NOTHING, 0, "op:frame has a number"),
-        (-1, NOTHING, 0, "op:frame has a number"),
-        ("1", NOTHING, 0, "op:frame has a number"),
-        (True, NOTHING, 0, "op:frame has a number"),
-        (1, b"short", 0, "op:frame has a number"),
+        (0, NOTHING, 0, "op:frame has a bond, a number"),
+        (-1, NOTHING, 0, "op:frame has a bond, a number"),
+        ("1", NOTHING, 0, "op:frame has a bond, a number"),
+        (True, NOTHING, 0, "op:frame has a bond, a number"),
+        (1, b"short", 0, "op:frame has a bond, a number"),
         (1, NOTHING, 7, "never sent was acknowledged"),
         (1, NOTHING, -1, "never sent was acknowledged"),
         (1, NOTHING, "0", "never sent was acknowledged"),
@@ -207,7 +226,7 @@ def test_a_frame_that_cannot_be_is_not_taken(
     world: Linked, linked: Liar, number: Any, tail: Any, taken: Any, why: str
 ) -> None:
     """The connection ends with a reason, and the link stays."""
-    linked.send("op:frame", number, tail, taken, START)
+    linked.bound("op:frame", number, tail, taken, START)
     run(world.network, redial=False)
     assert why in str(linked.why)
     assert world.link()["state"] == "cut"
@@ -216,7 +235,7 @@ def test_a_frame_that_cannot_be_is_not_taken(
 
 def test_an_acknowledgement_from_the_future_ends_its_connection(world: Linked, linked: Liar) -> None:
     """What was never sent cannot have been taken."""
-    linked.send("op:ack", 1)
+    linked.bound("op:ack", 1)
     run(world.network, redial=False)
     assert "never sent was acknowledged" in str(linked.why)
     assert world.link()["state"] == "cut"
@@ -233,7 +252,7 @@ def test_a_hello_alone_changes_nothing(world: Linked, linked: Liar) -> None:
     """Only the third message does: a link is neither ended nor taken over by what may be old or repeated."""
     before = world.link()
     other = Liar(world.network, "liar")
-    for fields in ((1, ID), (1, b"o" * 32), (1, ID, LIFE, 9, b"x" * 32, 0), (1, ID, b"another life")):
+    for fields in ((2, ID), (2, b"o" * 32), (2, ID, LIFE, 9, b"x" * 32, 0), (2, ID, b"another life")):
         other.dial(world)
         other.hello(*fields)
         assert len(other.took("op:link")) == 1
@@ -254,7 +273,7 @@ def test_a_link_that_its_peer_ends_has_ended(
     world: Linked, linked: Liar, fields: tuple[Any, ...], code: str
 ) -> None:
     """With one of the codes that there are, and its words marked as the peer's."""
-    linked.send("op:link-end", *fields)
+    linked.bound("op:link-end", *fields)
     run(world.network, redial=False)
     assert world.hub.peers() == []
     assert [each["code"] for each in world.events if each["event"] != "cut"][-1] == code
@@ -265,15 +284,61 @@ def test_a_link_is_not_ended_by_what_does_not_name_it(
     world: Linked, linked: Liar, fields: tuple[Any, ...]
 ) -> None:
     """The connection ends, and the link stays."""
-    linked.send("op:link-end", *fields)
+    linked.bound("op:link-end", *fields)
     run(world.network, redial=False)
     assert world.link()["state"] == "cut"
 
 
 def test_what_breaks_the_rules_within_a_frame_ends_the_link(world: Linked, linked: Liar) -> None:
     """It would break them again each time the frame came, so the session ends, with the reason."""
-    linked.send("op:frame", 1, NOTHING, 0, deliver())
-    ((_, code, why),) = linked.took("op:link-end")
+    linked.bound("op:frame", 1, NOTHING, 0, deliver())
+    ((_, _, code, why),) = linked.took("op:link-end")
     assert (code, why) == ("ended", "the session has not begun: op:start-session comes first")
     assert world.hub.peers() == []
     audit(world)
+
+
+@pytest.mark.parametrize("bond", [b"b" * 16, b"", bytes(17), "text", 5])
+@pytest.mark.parametrize(
+    ("label", "fields"),
+    [
+        ("op:frame", (1, NOTHING, 0, START)),
+        ("op:ack", (0,)),
+        ("op:link-end", (ID, "diverged", "no")),
+    ],
+)
+@pytest.mark.parametrize("attached", [True, False], ids=["later", "as the third message"])
+def test_what_was_said_on_another_connection_is_not_taken(
+    world: Linked, linked: Liar, attached: bool, label: str, fields: tuple[Any, ...], bond: Any
+) -> None:
+    """Another bond ends the connection, and nothing else comes of it."""
+    before = world.link()
+    liar = linked
+    if not attached:
+        liar = Liar(world.network, "liar")
+        liar.dial(world)
+        liar.hello()
+        liar.took("op:link")
+    liar.send(label, bond, *fields)
+    run(world.network, redial=False)
+    assert "said on another connection" in str(liar.why)
+    assert world.link() == {**before, "state": "cut" if attached else "hello"}
+    audit(world)
+
+
+@pytest.mark.parametrize("answers", [b"o" * 32, False])
+@pytest.mark.parametrize("refused", [False, ["diverged", "no"]])
+def test_an_answer_to_another_hello_ends_no_link(
+    world: Linked, linked: Liar, answers: Any, refused: Any
+) -> None:
+    """It may be old: who dialled takes none that does not repeat its nonce."""
+    world.cut()
+    run(world.network, redial=False)
+    liar = world.network.listeners[linked.here.peer] = Liar(world.network, "liar")
+    before = world.link()
+    world.redial()
+    liar.took("op:link")
+    liar.hello(2, ID, LIFE, 9, b"x" * 32, 9, refused, NONCE, answers)
+    run(world.network, redial=False)
+    assert "said on another connection" in str(liar.why)
+    assert world.link() == before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 
 import pytest
 from hypothesis import given, settings
@@ -11,11 +10,10 @@ from hypothesis import strategies as st
 
 from swingset.net.limits import Limits
 from swingset.net.links import CODES
-from swingset.net.locators import Locator
 from swingset.net.values import Ref, Refused
 from tests.net.auditing import audit
-from tests.net.bench import Cable, Network
-from tests.net.linked import Linked, run, two
+from tests.net.bench import Network
+from tests.net.linked import Lanes, Linked, run, two
 
 
 def test_what_was_not_answered_is_answered_after_the_connection_was_cut() -> None:
@@ -84,37 +82,6 @@ def test_a_first_hello_may_be_cut_short_anywhere(steps: int, crossed: bool, seco
     assert all(isinstance(each, Ref) or each[1].more["code"] == "unreachable" for each in found), found
     assert isinstance(found[-1], Ref), found
     assert [len(world.hub.peers()) for world in worlds.values()] == [1, 1]
-
-
-class Lanes(Network):
-    """Each direction of each connection has its own pace: order is kept within one alone."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        self.chance = random.Random(seed)
-        self.lanes: list[Network] = [self]
-
-    def dial(self, peer: Locator, here: Locator | None = None) -> Cable | None:
-        one, other = (Cable(lane) for lane in (Network(), Network()))
-        one.other, other.other = other, one
-        self.lanes += (one.network, other.network)
-        self.listeners[peer.peer].accept(other, here)
-        return one
-
-    def carry(self, worlds: tuple[Linked, ...]) -> None:
-        """Until nothing is on its way."""
-        for _ in range(10_000):
-            busy = [lane.events.popleft for lane in self.lanes if lane.events]
-            ready = [world.flush for world in worlds if world.outbox]
-            act = self.chance.choice([*busy, *ready]) if busy or ready else None
-            if act is None:
-                if not any(world.step() for world in worlds):
-                    return
-            elif act in ready:
-                act()
-            else:
-                act()()
-        raise AssertionError("the network never comes to rest")
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -21,6 +21,7 @@ MODULES = (
     ),
     *("reaching", "bootstrap"),
     *("capnweb.paths", "capnweb.text", "capnweb.writing", "capnweb.tables", "capnweb.reading"),
-    *("capnweb.later", "capnweb.mapping", "capnweb.web", "operations", "links", "link_hello", "core", "hub"),
+    *("capnweb.later", "capnweb.mapping", "capnweb.web", "operations"),
+    *("links", "link_said", "link_hello", "core", "hub"),
 )
 """The modules of the protocol, each before those that import it."""

@@ -6,6 +6,11 @@ heard fits. Who dials decides then, and says so: it goes on with `op:ack` or a f
 `op:link-end`. Who listens changes nothing before this third message. So a connection that was given up
 meanwhile, on either side, ends no link and takes nobody's place.
 
+What a network has kept from one connection it may say on another. So each `op:link` has a nonce, the answer
+repeats that of who dialled, and from both follows the *bond* of the connection, with which each message
+after them begins. What does not fit these was said on another connection: it ends this one, and nothing else
+comes of it. So no link ends unless each side knows that the other has heard it just now.
+
 Two sides fit if each has taken what the other has sent, as far as its hash goes, and misses nothing that the
 other has thrown away. Else one of them has gone back in time, or its file was put back, and they have
 *diverged*: the link ends on both sides, nothing of it is sent again, and the next connection makes another.
@@ -28,10 +33,11 @@ must end its link), `held` or `attached`; `asked.PEER` is the connection on whic
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 from . import locators, syrup
+from .link_said import ANOTHER, LINK, LONGEST, VERSION, Heard, bond_of, check_bond, read_hello
 from .links import ACK, CODES, FRAME, MOST_OWED, PART
 from .operations import serve
 from .outside import Opening
@@ -41,24 +47,8 @@ from .values import Malformed, Record, Refused, Symbol, kind_of
 if TYPE_CHECKING:
     from .core import Core
 
-LINK = Symbol("op:link")
-VERSION = 1
-_HASH = 32
-_LONGEST = 200
-_NOTHING = bytes(_HASH)
+_NOTHING = bytes(32)
 _NO_LINK = "the other world knows nothing of this link: it has gone back in time, or its file was put back"
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What the other side says of its link. `refused` is a code and words if we cannot go on from ours."""
-
-    identifier: str | None
-    life: str
-    received: int
-    tail: str
-    base: int
-    refused: tuple[str, str] | None
 
 
 class Hello:
@@ -108,14 +98,23 @@ class Hello:
         identifier = (self._core.links.row(link) or {})["id"] if link else self._core.wire.random().hex()
         self._change(conn, state="asked", id=identifier)
         self._core.batch.put(f"asked.{peer}", conn)
-        self._say(conn, identifier, link, None)
+        self._say(conn, identifier, link, None, None)
 
-    def _say(self, conn: str, identifier: str | None, link: str | None, refused: list[str] | None) -> None:
+    def _say(
+        self,
+        conn: str,
+        identifier: str | None,
+        link: str | None,
+        refused: list[str] | None,
+        answers: str | None,
+    ) -> None:
         row = (self._core.links.row(link) if link is not None else None) or {}
         taken, tail = row.get("received", 0), bytes.fromhex(row["tail"]) if row else _NOTHING
         life = bytes.fromhex(self._core.wire.life())
         named = False if identifier is None else bytes.fromhex(identifier)
-        said = (VERSION, named, life, taken, tail, row.get("acked", 0), refused or False)
+        nonce, heard = self._core.wire.random(), False if answers is None else bytes.fromhex(answers)
+        said = (VERSION, named, life, taken, tail, row.get("acked", 0), refused or False, nonce, heard)
+        self._change(conn, nonce=nonce.hex(), bond=bond_of(answers, nonce.hex()))
         self._core.links.say(conn, Record(LINK, said))
 
     def leave(self, conn: str, why: str) -> None:
@@ -176,16 +175,16 @@ class Hello:
         if not isinstance(message, Record) or not isinstance(message.label, Symbol):
             raise Malformed(f"a message is a record, not {kind_of(message)}")
         label, fields = message.label, message.fields
-        if label == FRAME and len(fields) == 4:
+        if label == FRAME and len(fields) == 5:
             self._frame(conn, *fields, size=len(data))
-        elif label == ACK and len(fields) == 1:
-            self._core.links.acknowledged(self._attached(conn), fields[0])
-        elif label == LINK and len(fields) == 7:
-            self._heard(conn, _said(fields))
-        elif label == PART and len(fields) == 3:
+        elif label == ACK and len(fields) == 2:
+            self._core.links.acknowledged(self._attached(conn, fields[0]), fields[1])
+        elif label == LINK:
+            self._heard(conn, read_hello(fields))
+        elif label == PART and len(fields) == 4:
             self._parted(conn, *fields)
         elif label == ABORT:
-            self.leave_with(conn, f"the other side gave it up: {fields[0] if fields else ''}"[:_LONGEST])
+            self.leave_with(conn, f"the other side gave it up: {fields[0] if fields else ''}"[:LONGEST])
         else:
             raise Malformed("between worlds that have a link, each message is in a frame")
 
@@ -195,9 +194,11 @@ class Hello:
             self._core.after(self._core.wire.close, conn, why)
         self.closed(conn, why)
 
-    def _frame(self, conn: str, number: Any, tail: Any, taken: Any, message: Any, size: int) -> None:
+    def _frame(
+        self, conn: str, bond: Any, number: Any, tail: Any, taken: Any, message: Any, size: int
+    ) -> None:
         links, sessions = self._core.links, self._core.sessions
-        link = self._attached(conn)
+        link = self._attached(conn, bond)
         links.acknowledged(link, taken)
         if not links.take(link, number, tail):
             return
@@ -212,13 +213,14 @@ class Hello:
             raise OverLimit(link, f"this side failed: {type(fault).__name__}") from fault
         links.acknowledge(link, MOST_OWED)
 
-    def _attached(self, conn: str) -> str:
+    def _attached(self, conn: str, bond: Any) -> str:
         """The link of a connection, which is attached to it now if this is its third message."""
         row, links = self.row(conn) or {}, self._core.links
-        if row.get("state") == "attached":
-            return str(row["link"])
-        if row.get("state") != "replied":
+        if row.get("state") not in ("attached", "replied"):
             raise Malformed("the two sides have not agreed on a link yet: op:link comes first")
+        check_bond(row, bond)
+        if row["state"] == "attached":
+            return str(row["link"])
         peer = _peer(row["peer"])
         link = links.of_peer(peer.peer)
         if link is None and row["fresh"]:
@@ -241,7 +243,7 @@ class Hello:
         if held is not None and held != conn:
             self.leave(held, "there is a connection with this world already")
         self._change(conn, state="attached", link=link)
-        links.attach(link, conn, taken)
+        links.attach(link, conn, str((self.row(conn) or {})["bond"]), taken)
         if not new:
             links.tell("resumed", link, "")
 
@@ -250,6 +252,9 @@ class Hello:
     def _heard(self, conn: str, said: Heard) -> None:
         row = self.row(conn) or {}
         if row["state"] == "asked" and row["outgoing"]:
+            if said.answers != row["nonce"]:
+                raise Malformed(ANOTHER)
+            row = self._change(conn, bond=bond_of(row["nonce"], said.nonce))
             self._core.batch.drop(f"asked.{_peer(row['peer']).peer}")
             self._decide(conn, row, said)
         elif row["state"] == "new" and not row["outgoing"]:
@@ -285,7 +290,7 @@ class Hello:
         state = "replied" if refused is None else "refused"
         more = {"id": identifier, "taken": said.received, "theirs": said.life, "fresh": link is None}
         self._change(conn, state=state, **more)
-        self._say(conn, identifier, link, None if refused is None else list(refused))
+        self._say(conn, identifier, link, None if refused is None else list(refused), said.nonce)
 
     def _decide(self, conn: str, row: dict[str, Any], said: Heard) -> None:
         """Go on with the link, begin one, or end it."""
@@ -355,7 +360,7 @@ class Hello:
         code, why = said.refused
         if code == "diverged":
             return code, _NO_LINK if said.identifier is None else self._blame(link, said.life)
-        return code, f"the other side says: {why}"[:_LONGEST]
+        return code, f"the other side says: {why}"[:LONGEST]
 
     def _blame(self, link: str, life: str) -> str:
         """Which side has gone back in time, as far as its life tells."""
@@ -367,51 +372,28 @@ class Hello:
         return "the two worlds remember different histories, as after a file was put back"
 
     def _part(self, conn: str, identifier: str, code: str, why: str) -> None:
-        self._core.links.say(conn, Record(PART, (bytes.fromhex(identifier), code, why[:_LONGEST])))
+        bond = bytes.fromhex((self.row(conn) or {})["bond"])
+        self._core.links.say(conn, Record(PART, (bond, bytes.fromhex(identifier), code, why[:LONGEST])))
 
-    def _parted(self, conn: str, identifier: Any, code: Any, why: Any) -> None:
+    def _parted(self, conn: str, bond: Any, identifier: Any, code: Any, why: Any) -> None:
         """The other side has ended a link."""
         row, links = self.row(conn) or {}, self._core.links
         if type(identifier) is not bytes or type(code) is not str or type(why) is not str:
-            raise Malformed("op:link-end has a link, a code and a reason")
+            raise Malformed("op:link-end has a bond, a link, a code and a reason")
         if row["state"] not in ("attached", "replied", "refused"):
             raise Malformed("op:link comes first")
+        check_bond(row, bond)
         link = links.of_peer(_peer(row["peer"]).peer)
         attached = row["state"] == "attached"
         if not attached:
             self._change(conn, state="new", parted=True)
         if link is not None and (links.row(link) or {})["id"] == identifier.hex():
-            said = f"the other side says: {why}"[:_LONGEST]
+            said = f"the other side says: {why}"[:LONGEST]
             if code == "diverged":
                 said = self._blame(link, str(row.get("theirs") or (links.row(link) or {})["theirs"]))
             links.end(link, code if code in CODES else "ended", said)
         elif attached:
             raise Malformed("another link than that of the connection was ended")
-
-
-def _said(fields: tuple[Any, ...]) -> Heard:
-    """What the fields of an op:link say; raises `Malformed`."""
-    version, identifier, life, received, tail, base, refused = fields
-    if type(version) is not int or version != VERSION:
-        raise Malformed(f"this side speaks version {VERSION} of links only")
-    if identifier is not False and not _is_hash(identifier):
-        raise Malformed(f"a link is named by {_HASH} bytes")
-    if not _is_hash(tail) or type(life) is not bytes or not 0 < len(life) <= _HASH:
-        raise Malformed("op:link has a life, and a hash of what was taken")
-    for number in (received, base):
-        if type(number) is not int or not 0 <= number < 2**53:
-            raise Malformed("the counts of op:link are integers that are not negative")
-    trouble = None
-    if refused is not False:
-        if type(refused) is not list or [type(each) for each in refused] != [str, str]:
-            raise Malformed("a link is refused with a code and a reason")
-        trouble = (refused[0] if refused[0] in CODES else "ended", refused[1][:_LONGEST])
-    named = None if identifier is False else identifier.hex()
-    return Heard(named, life.hex(), received, tail.hex(), base, trouble)
-
-
-def _is_hash(value: Any) -> bool:
-    return type(value) is bytes and len(value) == _HASH
 
 
 def _peer(uri: str) -> locators.Locator:

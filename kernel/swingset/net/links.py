@@ -11,6 +11,10 @@ taken by a number and a hash, and the other can tell whether it has sent that: `
 The hash is of the bytes as the vat of the sender has them, where handles stand in the place of secrets; so
 the receiver never computes it, and repeats the one that came.
 
+Each frame also has the *bond* of its connection, which follows from what both sides said at random when it
+began. What was said on another connection, and comes late on this one, has another: it ends this connection
+and is not taken, and the link goes on over the next.
+
 All rows of an input are written together, a frame leaves after the commit of the crank that sent it, and an
 acknowledgement after the commit of the crank that took the frame. So a process may be killed anywhere.
 
@@ -84,7 +88,8 @@ class Links:
         counts = dict.fromkeys(("sent", "acked", "passed", "flying", "size", "received", "told"), 0)
         hashes = dict.fromkeys(("head", "base", "tail"), bytes(_HASH).hex())
         where = {"peer": locators.uri(peer), "here": locators.uri(here)}
-        row = {"id": identifier, "conn": None, "life": "", "theirs": "", **where, **counts, **hashes}
+        nothing = dict.fromkeys(("life", "bond", "theirs"), "")
+        row = {"id": identifier, "conn": None, **nothing, **where, **counts, **hashes}
         core.batch.put(f"link.{link}", row)
         core.batch.put(f"with.{peer.peer}", link)
         self._forget_end(peer.peer)
@@ -157,7 +162,9 @@ class Links:
                 flying + len(data) > limits.window_bytes or number - row["acked"] > limits.window_frames
             ):
                 return
-            begin = b"<8'op:frame%d+32:%s%d+" % (number, bytes.fromhex(head), row["received"])
+            bond = _bond(row)
+            marks = len(bond), bond, number, bytes.fromhex(head), row["received"]
+            begin = b"<8'op:frame%d:%s%d+32:%s%d+" % marks
             at = len(begin)
             frame = begin + base64.b64decode(data) + b">"
             places = [(at + offset, handle) for offset, handle in secrets]
@@ -168,7 +175,7 @@ class Links:
         """Say what has been taken, if at least so many frames were taken since it was said last."""
         row = self.row(link)
         if row is not None and row["conn"] is not None and row["received"] - row["told"] >= owed:
-            self.say(row["conn"], Record(ACK, (row["received"],)))
+            self.say(row["conn"], Record(ACK, (_bond(row), row["received"])))
             self.change(link, told=row["received"])
 
     def say(self, conn: str, message: Record) -> None:
@@ -184,7 +191,7 @@ class Links:
         """
         row = self.row(link) or {}
         if type(number) is not int or number < 1 or type(tail) is not bytes or len(tail) != _HASH:
-            raise Malformed("op:frame has a number, a hash, an acknowledgement and a message")
+            raise Malformed("op:frame has a bond, a number, a hash, an acknowledgement and a message")
         if number <= row["received"]:
             self.acknowledge(link, 0)
             return False
@@ -223,12 +230,12 @@ class Links:
             return False
         return bool(tail == self._core.batch.get(_frame(link, number))[2])
 
-    def attach(self, link: str, conn: str, received: int) -> None:
+    def attach(self, link: str, conn: str, bond: str, received: int) -> None:
         """Go on over a connection, from what the other side has taken."""
         row = self.row(link) or {}
         if row["conn"] is not None:
             self._core.hello.leave(row["conn"], "another connection takes its place")
-        self.change(link, conn=conn)
+        self.change(link, conn=conn, bond=bond)
         self._trim(link, received)
         self.change(link, passed=(self.row(link) or {})["acked"], flying=0)
         self._flow(link)
@@ -252,7 +259,7 @@ class Links:
         """End a link from this side, and say so to the other, now or when it comes."""
         row, why = self.row(link), why[:_LONGEST_WHY]
         if row is not None and row["conn"] is not None:
-            self.say(row["conn"], Record(PART, (bytes.fromhex(row["id"]), code, why)))
+            self.say(row["conn"], Record(PART, (_bond(row), bytes.fromhex(row["id"]), code, why)))
         self.end(link, code, why)
 
     def end(self, link: str, code: str, why: str) -> None:
@@ -298,6 +305,11 @@ class Links:
 
 def _number(link: str) -> int:
     return int(link.rpartition("-")[2])
+
+
+def _bond(row: dict[str, Any]) -> bytes:
+    """The bond of a link's connection; empty, which the other side refuses, if an older version made it."""
+    return bytes.fromhex(row.get("bond", ""))
 
 
 def _frame(link: str, number: int) -> str:
