@@ -49,6 +49,7 @@ from swingset.host.wires.keys import NeedsExtra
 from swingset.host.wires.networking import Networking
 from swingset.host.wires.peering import Peer
 from swingset.host.wires.shares import Share, Use
+from swingset.host.wires.vat_moves import MoveRefused, VatMove
 from swingset.host.worlds.building import bootstrap_result
 from swingset.host.worlds.config import BadConfiguration, Configuration, VatConfig
 from swingset.host.worlds.controller import Controller
@@ -87,6 +88,7 @@ __all__ = [
     "ModuleUpgrade",
     "Modules",
     "Moment",
+    "MoveRefused",
     "NeedsExtra",
     "NetError",
     "Networking",
@@ -126,6 +128,7 @@ __all__ = [
     "VatConfig",
     "VatExists",
     "VatFault",
+    "VatMove",
     "Vats",
     "Views",
     "WorkerKind",

@@ -32,13 +32,14 @@ from swingset.core.atomic import Atomic, Requests, refuse_within_crank
 from swingset.core.budget import NO_ROOM
 from swingset.core.cloning import Cloning
 from swingset.core.delivery import Deliverer
+from swingset.core.departing import Departures
 from swingset.core.device_board import DeviceBoard
 from swingset.core.errors import DeliveryStopped, KernelPanic, WorkerRefused
 from swingset.core.failures import Failures, TooMuchChanged, words_for
 from swingset.core.incarnations import Incarnations, rejection_of
 from swingset.core.judging import Judge
 from swingset.core.kernel_options import KernelOptions
-from swingset.core.lifecycle import Lifecycle
+from swingset.core.lifecycle import LOST, Lifecycle
 from swingset.core.metering import Metering
 from swingset.core.notification import gather, tell_instead, too_much
 from swingset.core.recording import crank_record, extend_activity
@@ -77,9 +78,6 @@ MOST_CHANGED = 256 << 20
 CLEAN_UP_ROWS = 1_000
 """How many rows of a terminated vat one crank deletes unless told otherwise."""
 
-LOST = "its memory was lost with its worker"
-"""The rejection of promises that a vat without a transcript decided, when it starts again."""
-
 
 class Cranks:
     """The cranks of one world, and the parts that they are made of. They never commit: the host does."""
@@ -111,6 +109,7 @@ class Cranks:
         undo = self._back_to_delivery
         shared = self.store, self.warehouse, self.devices, self.metering, self.lifecycle, undo
         self.judge = Judge(*shared, self.agenda, self.options)
+        self.departures = Departures(self.store, self.lifecycle, self.judge)
         self._incarnations = Incarnations(*shared)
         self._cloning = Cloning(*shared, self.deliverer)
         self._failures = Failures()

@@ -57,12 +57,20 @@ class Kernel:
         self.ahead = cranks.ahead
         self.metering = cranks.metering
         self.administration = cranks.administration
+        self.departures = cranks.departures
         self.request = cranks.request
 
     def vat(self, name: str) -> VatRecord:
         """The live or suspended vat of that name; raises `NoSuchVat`, which lists the existing names."""
         vat = self.store.vats.named(name)
         if vat is None:
+            moved = next(
+                (each for each in reversed(self.store.vats.all()) if self._has_moved(each, name)), None
+            )
+            if moved is not None:
+                raise NoSuchVat(
+                    f"{(moved.reason or '').partition(': ')[2]}: its objects are reached as before"
+                )
             known = named((v.name for v in self.store.vats.all() if v.state != TERMINATED), "none yet")
             raise NoSuchVat(f"there is no vat {name!r}; there are: {known}")
         return vat

@@ -29,6 +29,9 @@ from swingset.model.reports import Fault
 from swingset.model.states import Reason
 from swingset.world.vats import LIVE, TERMINATED, VatRecord
 
+LOST = "its memory was lost with its worker"
+"""The message of the upgrade by which a vat begins anew whose memory is lost."""
+
 REJECTED_AT_ONCE = 1_000
 """How many promises are rejected, and how many parked events requeued, in the crank that ends their vat."""
 
@@ -129,25 +132,28 @@ class Lifecycle:
         """Open a new span: from now on, the vat is restored from here."""
         self._store.vats.save_span(self._store.vats.span(vat.id).of_incarnation(vat.incarnation))
 
-    def end_incarnation(self, vat: VatRecord, message: str, kept: Collection[str] = ()) -> LeftBehind:
+    def end_incarnation(
+        self, vat: VatRecord, message: str, kept: Collection[str] = (), *, fate: str | None = None
+    ) -> LeftBehind:
         """Break the vat's promises and abandon its ephemeral exports, as in every upgrade.
 
-        Promises that the vat has `kept` stay, with their decider and c-list entry, but only until the next
-        incarnation has started: it has to claim those that it wants.
+        `fate` says why they are abandoned, if not by an upgrade. Promises that the vat has `kept` stay, with
+        their decider and c-list entry, but only until the next incarnation has started: it has to claim those
+        that it wants.
         """
         store = self._store
         broken = [kref for kref in store.promises.decided_by(vat.id) if kref not in kept]
         self._break(vat, broken, message)
         for kref in kept:
             store.promises.give_up(kref)
-        fate = f"{reasons.ABANDONED}: vat {vat.name} was upgraded to incarnation {vat.incarnation + 1}"
+        words = f"{reasons.ABANDONED}: vat {vat.name} was upgraded to incarnation {vat.incarnation + 1}"
         abandoned = []
         for entry in store.clists.exports(vat.id):
             if kref_type(entry.kref) != "o":
                 continue
             vref = parse_vref(entry.vref)
             if vref.exported and not vref.outlives_upgrade:
-                self._orphan(vat.id, entry.kref, fate)
+                self._orphan(vat.id, entry.kref, fate or words)
                 abandoned.append(entry.kref)
         return LeftBehind(tuple(abandoned), tuple(broken))
 

@@ -100,10 +100,13 @@ class VatDiverged(KernelError):
 
 
 class HeapLost(KernelError):
-    """The worker of a vat without a transcript is gone, with its memory. `vat` is its id."""
+    """The worker of a vat is gone, with its memory, and no transcript makes it anew. `vat` is its id.
+
+    Either the vat has no transcript, or it has come from another world and has not started here.
+    """
 
     def __init__(self, vat: VatRecord) -> None:
-        super().__init__(f"vat {vat.name} has no transcript, and its memory is gone with its worker")
+        super().__init__(f"the memory of vat {vat.name} is gone with its worker, and no transcript is here")
         self.vat = vat.id
 
 
@@ -216,7 +219,7 @@ class Warehouse:
             return self._attached.get(vat.id)
         worker = self._online.get(vat.id)
         if worker is None:
-            if not vat.recorded:
+            if not vat.recorded or vat.incarnation < vat.options.get("arrived_as", 0):
                 self.factory(vat.worker, vat.id)
                 raise HeapLost(vat)
             worker = self._bring_back(vat, self._store.vats.span(vat.id))

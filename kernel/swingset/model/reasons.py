@@ -36,6 +36,7 @@ TOO_MUCH_WAITING: Reason = "too-much-waiting"
 WORKER_REFUSED: Reason = "worker-refused"
 TIMER_CANCELLED: Reason = "timer-cancelled"
 LIBRARY_UNUSABLE: Reason = "library-unusable"
+MOVED: Reason = "moved"
 
 HOST_CHOSEN: frozenset[Reason] = frozenset({WALL_CLOCK, INTERRUPTED})
 """Faults that depend on the host, its clock or its user: another host would not have had them."""

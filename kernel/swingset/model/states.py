@@ -83,5 +83,6 @@ Reason = Literal[
     "worker-refused",
     "timer-cancelled",
     "library-unusable",
+    "moved",
 ]
 """Why a delivery failed, or the kernel rejected a promise; `swingset.model.reasons` has a name for each."""

@@ -139,8 +139,9 @@ class Cells:
         """The slot of a reference in a body for the kernel."""
         if ref.is_promise:
             return self.name_of(ref.name)
-        self._core.names.hand(ref.name)
-        return ref.name
+        name = self._core.names.now(ref.name)
+        self._core.names.hand(name)
+        return name
 
     def ref_of(self, slot: str) -> Ref:
         """The reference of a slot in a body that the kernel has sent."""
@@ -193,6 +194,7 @@ class Cells:
             if value.is_promise:
                 self._follow(cell, row, value.name)
                 return
+            value = Ref(self._core.names.now(value.name))
             if row.get("bind") is not None:
                 value = self._core.reaching.bound(row["bind"], value)
             if self._must_wait(row, value.name):

@@ -84,7 +84,7 @@ class Descriptors:
 
     def describe(self, conn: str, ref: Ref) -> Record:
         """A reference, named from the peer's side."""
-        name = ref.name
+        name = self._core.names.now(ref.name)
         if ref.is_promise:
             row = self._core.cells.row(name)
             by = row["by"] if row is not None and not row["state"] else ["own"]
@@ -124,7 +124,7 @@ class Descriptors:
         if name.startswith("c"):
             row = self._core.cells.row(name)
             return row is not None and row["by"][0] == "local"
-        return not self._core.names.is_remote(name)
+        return not self._core.names.is_remote(self._core.names.now(name))
 
     def new_resolver(self, conn: str, kind: str, cell: str) -> int:
         """A position at which the peer tells the outcome of a promise."""

@@ -138,7 +138,7 @@ class Handoff:
     def _passed(self, gifter: str, conn: str, name: str) -> None:
         """A receiver has a gift: an object of this world makes it no stranger."""
         self._core.grants.passed(gifter, conn, name)
-        if name.startswith(LOCAL):
+        if self._core.names.now(name).startswith(LOCAL):
             self._core.sessions.befriend(conn)
 
     def withdraw(self, conn: str, item: Any, cell: str) -> None:

@@ -205,7 +205,7 @@ class Hub:
             core.names.mentioned(slots)
             cell = None if result is None else core.cells.of_own(result)
             try:
-                args = capdata.decode_call(body, slots, core.cells.ref_of, _is_plain(core, target))
+                args = capdata.decode_call(body, slots, core.cells.ref_of, core.routing.is_plain(target))
                 where = target if not target.startswith("p") else core.cells.known(target)
                 if where is None:
                     raise Refused("the promise was settled")
@@ -274,6 +274,10 @@ class Hub:
                 core.names.retired(name)
 
         self._of_kernel(apply, lambda _core: None)
+
+    def renamed(self, pairs: list[list[str]]) -> None:
+        """Objects of a vat of this world have moved: what they were called, and what they are called now."""
+        self._of_kernel(lambda core: core.names.renamed(pairs), lambda _core: None)
 
     # From whoever may share and fetch.
 
@@ -433,17 +437,3 @@ def _end_of_another(core: Core, link: str, designators: list[str]) -> None:
         core.links.end(link, "ended", "this world has another key than when the link was made")
     else:
         core.links.end(link, "copied", "this world is a copy: it does not have the key of the link")
-
-
-def _is_plain(core: Core, target: str) -> bool:
-    """Whether the peer of a target calls objects, and not methods of them."""
-    conn: str | None = None
-    if target.startswith("p"):
-        cell = core.cells.known(target)
-        row = core.cells.row(cell) if cell is not None else None
-        if row is not None and row["by"][0] in ("answer", "import"):
-            conn = row["by"][1]
-    else:
-        conn = core.names.session_of(target)
-    session = core.sessions.row(conn) if conn is not None else None
-    return session is None or session["dialect"] != "swingset"

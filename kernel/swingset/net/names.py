@@ -5,6 +5,10 @@ world gets a name of this vat's, `o+d10/7`, a durable one so that it outlives an
 where it is. A name is given up when neither the kernel nor a row uses it: the kernel is told to drop the
 one, the peer the other.
 
+A vat of this world can move to another one. What the kernel called `o-50` here is an object of that world
+then, and the kernel calls it as that one. The rows of sessions keep the old name, which stands for the new
+one from then on: `to.NAME` says for which.
+
 Rows: `u.NAME` is how many rows use a name, `o.NAME` where a remote object is. A row of a remote object has
 `kind`: `far` (on a session), `web` (on one with a client of the web), `lasting` (fetched by sturdyref, so it
 can be fetched again), `sturdy` (a sturdyref that nobody has followed), `dead`; `held` is whether the kernel
@@ -51,6 +55,21 @@ class Names:
     def is_remote(self, name: str) -> bool:
         """Whether an object is another world's."""
         return name.startswith(REMOTE)
+
+    def now(self, name: str) -> str:
+        """What an object is called now: another name than before if its vat has moved to another world."""
+        if not name.startswith(LOCAL):
+            return name
+        found: str | None = self._core.batch.get(f"to.{name}")
+        return name if found is None else found
+
+    def renamed(self, pairs: list[list[str]]) -> None:
+        """The kernel calls these objects by the second name from now on, and never again by the first."""
+        for before, after in pairs:
+            if self._core.batch.get(f"u.{before}"):
+                self._core.batch.put(f"to.{before}", after)
+                self.use(after)
+            self.touch(after)
 
     def session_of(self, name: str) -> str | None:
         """The connection of the session that a remote object is on."""
@@ -124,7 +143,11 @@ class Names:
             del self._touched[name]
             if self._core.batch.get(f"u.{name}"):
                 continue
-            if name.startswith(LOCAL):
+            if self.now(name) != name:
+                after = self.now(name)
+                self._core.batch.drop(f"to.{name}")
+                self.unuse(after)
+            elif name.startswith(LOCAL):
                 gone.append(name)
             elif self.is_remote(name):
                 self._forget(name)

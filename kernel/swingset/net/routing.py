@@ -33,6 +33,7 @@ class Routing:
 
     def deliver(self, target: str, args: list[Any], result: str | None) -> None:
         """Send a message to an object or a promise by its name in the tables."""
+        target = self._core.names.now(target)
         try:
             if target.startswith("c"):
                 self._to_promise(target, args, result)
@@ -44,6 +45,19 @@ class Routing:
             self._core.cells.reject(result, Failure(str(problem), "Disconnected", {"code": "link-full"}))
         except Refused as problem:
             self._core.cells.reject(result, Failure(str(problem), "TypeError"))
+
+    def is_plain(self, target: str) -> bool:
+        """Whether the peer of a target calls objects, and not methods of them."""
+        core, conn = self._core, None
+        if target.startswith("p"):
+            cell = core.cells.known(target)
+            row = core.cells.row(cell) if cell is not None else None
+            if row is not None and row["by"][0] in ("answer", "import"):
+                conn = row["by"][1]
+        else:
+            conn = core.names.session_of(target)
+        session = core.sessions.row(conn) if conn is not None else None
+        return session is None or session["dialect"] != "swingset"
 
     def _to_kernel(self, target: str, args: list[Any], result: str | None) -> None:
         cells, core = self._core.cells, self._core

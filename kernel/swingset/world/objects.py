@@ -46,6 +46,10 @@ class Objects(OneTable[ObjectRecord]):
         """Take the owner away, and remember why."""
         self._rows.change(kref, owner=None, fate=fate)
 
+    def adopt(self, kref: str, owner: str) -> None:
+        """Give the object an owner, in the place of the one it had, or of none."""
+        self._rows.change(kref, owner=owner, fate=None)
+
     def set_iface(self, kref: str, iface: str) -> None:
         """Note what the owner calls the object."""
         self._rows.change(kref, iface=iface)

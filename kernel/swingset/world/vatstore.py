@@ -55,6 +55,11 @@ class VatStore:
             self._holdings.change(vat, -before - size(key))
             self._rows.delete(vat, key)
 
+    def rows_of(self, vat: str) -> list[tuple[str, str]]:
+        """All that a vat stores, in the order of its keys."""
+        found = self._rows.select("where vat = ? order by key", vat)
+        return [(stored.key, stored.value) for stored in found]
+
     def copy(self, vat: str, to: str) -> None:
         """Store all that a vat stores for another one too, which stores nothing yet."""
         total = 0

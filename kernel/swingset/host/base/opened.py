@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from swingset.core.atomic import refuse_within_crank
 from swingset.core.cranks import CLEAN_UP_ROWS, Cranks
+from swingset.core.departing import MOVES, moved_vats
 from swingset.core.errors import KernelError
 from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
@@ -324,9 +325,19 @@ class Opened:
             )
 
     def go_to(self, commit: int, here: int) -> None:
-        """Go to a commit; returns to commit `here` and raises if that state has vats that may not run."""
+        """Go to a commit; returns to commit `here` and raises if that state has vats that may not run.
+
+        It raises too if a vat has moved to another world or has come from one between the two states: it
+        would be in both worlds then, or in neither.
+        """
+        store = self.kernel.store
+        moves = store.counters.get(MOVES)
+        moved = moved_vats(store) if moves else {}
         self.world.goto(commit)
         try:
+            if store.counters.get(MOVES) != moves:
+                names = named(moved[vat] for vat in moved.keys() - moved_vats(store).keys())
+                raise KernelError(f"between this state and that, {names} {_ACROSS}")
             self.refuse_untrusted()
         except KernelError:
             self.world.goto(here)
@@ -343,6 +354,12 @@ class Opened:
         self.kernel.warehouse.discard_all()
         self.bounds = None
         self._spent.clear()
+
+
+_ACROSS = (
+    "has moved to another world, or has come from one: it would be in both worlds then or in neither, so this"
+    " world does not go there; look at that state in a fork"
+)
 
 
 def _called(slot: str, iface: str | None) -> str:

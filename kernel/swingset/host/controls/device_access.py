@@ -24,6 +24,7 @@ VAT_ADMIN = "vatAdmin"
 TIMER = "timer"
 NET = "net"
 HTTP = "http"
+MOVER = "vatMover"
 DEFAULTS = {
     "bundle": "bundles",
     "vat-admin": VAT_ADMIN,
@@ -39,7 +40,7 @@ SERVICES = {
 }
 """The service vats by name: the module of each, and the kinds of the devices that it is given."""
 
-_INNER = {HTTP: ("http", {"http": "http"})}
+_INNER = {HTTP: ("http", {"http": "http"}), MOVER: ("vat_mover", {"mover": "mover"})}
 """The same of those whose roots only the host has."""
 
 _RAW = {NET: {"wire": "wire"}}

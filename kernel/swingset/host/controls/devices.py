@@ -16,6 +16,7 @@ from swingset.devices.bridge import BridgeDevice
 from swingset.devices.bundles import BundleDevice
 from swingset.devices.mailbox import MailboxDevice
 from swingset.devices.market import MarketDevice
+from swingset.devices.mover import MoverDevice
 from swingset.devices.plugin import Function, PluginDevice
 from swingset.devices.timer import TimerDevice
 from swingset.devices.vat_admin import VatAdminDevice
@@ -72,6 +73,7 @@ class HostDevices:
             self._bridge,
             self._plugins,
             MarketDevice(self._kernel.store),
+            MoverDevice(self._kernel.store, self._kernel.departures, self._kernel.metering),
         ):
             self._kernel.devices.install(code)
 

@@ -21,6 +21,7 @@ from swingset.core.errors import KernelError
 from swingset.core.kernel import Kernel
 from swingset.core.options import NAME_WANTS, name_trouble
 from swingset.devices import plain
+from swingset.devices.mover import MoverDevice
 from swingset.guest.passing import smallcaps
 from swingset.host.base.opened import Opened
 from swingset.host.base.requests import read, write
@@ -232,7 +233,7 @@ class OwnDevices:
         for what, given in (("kind", kind), ("name", name if name is not None else kind)):
             if not isinstance(given, str) or name_trouble(given) is not None:
                 raise KernelError(f"bad {what} {given!r} of a device: {NAME_WANTS}")
-        if kind in (*DEFAULTS, HTTP, "plugin"):
+        if kind in (*DEFAULTS, HTTP, MoverDevice.kind, "plugin"):
             raise KernelError(f"devices of kind {kind!r} come with the library: give yours another kind")
         with self._opened.lock:
             root = self._kernel.add_device(name or str(kind), str(kind))

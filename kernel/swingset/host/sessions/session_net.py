@@ -126,6 +126,45 @@ class SessionNet:
         """
         return self._promised(lambda net: net.accept(grant))
 
+    def accept_vats(self, **limits: Any) -> Any:
+        """Make an object by which another world can send vats to this one.
+
+        Args:
+            limits: `bytes`, `vats` and `meter`, as of `controller.net.accept_vats`.
+        Returns:
+            A promise for a reference to it, to be shared with the other world.
+        Raises:
+            NetError: for a limit that is none.
+        Example:
+            >>> accepts = session.wait(session.net.accept_vats(vats=3))
+            >>> location = world.net.listen("in-process")
+            >>> session.net.share(accepts, label="vats").startswith(location)
+            True
+        """
+        return self._promised(lambda net: net.accept_vats(**limits))
+
+    def move_vat(self, vat: str, acceptance: Any, *, name: str | None = None) -> Any:
+        """Move a vat to another world; see `controller.net.move_vat`.
+
+        Args:
+            vat: the name of the vat.
+            acceptance: a reference to what the other world has made by `accept_vats`.
+            name: what it is to be called there; None for what it is called here.
+        Returns:
+            A promise for a dict of `name`, `where` and `objects`; rejected if the vat has not moved.
+        Raises:
+            NoSuchVat: if there is no such vat.
+            MoveRefused: for a vat that cannot move, and an acceptance that is none.
+        Example:
+            >>> try:
+            ...     session.net.move_vat("bank", bank)
+            ... except swingset.MoveRefused as refused:
+            ...     print(refused.code)
+            not-there
+        """
+        kref = self._joined.kref_of(acceptance)
+        return self._promised(lambda net: net.move_vat(vat, kref or "", name=name))
+
     def _promised(self, ask: Callable[[Networking], str]) -> Any:
         """A promise of the session for what is asked for."""
         controller = self._joined.controller

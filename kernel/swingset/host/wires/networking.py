@@ -19,6 +19,7 @@ from swingset.host.wires.asking import NetError, address, check_listen
 from swingset.host.wires.moving import Moving
 from swingset.host.wires.peering import Peering
 from swingset.host.wires.serving import WEB, Serving
+from swingset.host.wires.vat_moves import VatMoves
 from swingset.model.capdata import Ref
 from swingset.model.visible import one_line
 from swingset.net import locators
@@ -31,7 +32,7 @@ _LEAVING, _RETRY = 5.0, 0.05
 """For how many seconds a server may take to be gone whose port is wanted again, and when that is tried."""
 
 
-class Networking(Serving, Peering, Moving):
+class Networking(Serving, Peering, Moving, VatMoves):
     """What a host does to let its world and others speak to each other, as `controller.net`.
 
     Source:

@@ -25,7 +25,7 @@ from swingset.world.records import CrankRecord, Record, RequestRecord
 MOST = 20
 """How many lines are kept of what was taken back."""
 
-_INNER = frozenset({"timer", "vat-admin", "bundle", "mailbox", "bridge", "market"})
+_INNER = frozenset({"timer", "vat-admin", "bundle", "mailbox", "bridge", "market", "mover"})
 """Kinds of devices whose calls change only the world; what the host takes of them later is a request."""
 
 _BY_THEMSELVES = frozenset(

@@ -48,7 +48,7 @@ class Tables:
 
     def refer(self, conn: str, ref: Ref) -> list[Any]:
         """The expression of a reference for the client, which has crossed once more."""
-        name, batch = ref.name, self._core.batch
+        name, batch = self._core.names.now(ref.name), self._core.batch
         if ref.is_promise:
             cell = self._core.cells.row(name)
             if cell is not None and not cell["state"] and cell["by"][:2] == [KIND, conn]:

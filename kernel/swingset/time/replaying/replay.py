@@ -207,7 +207,7 @@ class Replaying:
             devices=self._devices,
         )
         self.kernel = Kernel(cranks)
-        self.devices.install_own(cranks.administration)
+        self.devices.install_own(cranks)
         self.repeater = Repeater(self.kernel, self.devices, self._script)
 
     def _devices(self, store: Any) -> ScriptedDevices:

@@ -19,6 +19,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from swingset.core.cranks import Cranks
 from swingset.core.device_board import Device, DeviceBoard, DeviceContext
 from swingset.core.errors import KernelError
 from swingset.core.store import KernelStore
@@ -27,6 +28,7 @@ from swingset.devices.bridge import BridgeDevice
 from swingset.devices.bundles import BundleDevice
 from swingset.devices.mailbox import MailboxDevice
 from swingset.devices.market import MarketDevice
+from swingset.devices.mover import MoverDevice
 from swingset.devices.plugin import PluginDevice
 from swingset.devices.timer import TimerDevice
 from swingset.devices.vat_admin import VatAdminDevice
@@ -47,7 +49,7 @@ from swingset.world.records import CrankRecord, DeviceAnswer, DeviceEffect, Reco
 from swingset.world.rows import RULES
 from swingset.world.vats import Span, VatRecord
 
-OWN_KINDS = ("bundle", "vat-admin", "timer", "mailbox", "bridge", "market")
+OWN_KINDS = ("bundle", "vat-admin", "timer", "mailbox", "bridge", "market", "mover")
 """The kinds of device that reach nothing outside of the kernel, so that a replay runs their code."""
 
 
@@ -349,15 +351,16 @@ class ScriptedDevices(DeviceBoard):
         super().__init__(store)
         self._script = script
 
-    def install_own(self, administration: Any) -> None:
+    def install_own(self, cranks: Cranks) -> None:
         """Install the code of the devices that reach nothing outside of the kernel."""
         own: Sequence[Device] = (
             BundleDevice(self._store.world.bundles),
-            VatAdminDevice(administration, self._store.devices),
+            VatAdminDevice(cranks.administration, self._store.devices),
             TimerDevice(),
             MailboxDevice(),
             BridgeDevice(lambda _data: None),
             MarketDevice(self._store),
+            MoverDevice(self._store, cranks.departures, cranks.metering),
         )
         for code in own:
             self.install(code)

@@ -1,0 +1,162 @@
+"""Vats that move between worlds, as a part of `controller.net`.
+
+A world accepts vats of others by an object that it shares like any other: whoever has the string may send
+vats by it, within its limits, and nobody else can. The vats `vatMover` of both worlds do the rest over the
+link, so no host has to be there for it: what was begun goes on whenever both worlds are open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from swingset.core.errors import KernelError
+from swingset.core.options import NAME_WANTS, name_trouble
+from swingset.devices import plain
+from swingset.devices.mover import MoverDevice
+from swingset.host.base.requests import write
+from swingset.host.controls.device_access import MOVER
+from swingset.host.wires.asking import NetError
+from swingset.host.wires.linked import Linked
+from swingset.lens.state.wires import Wire
+from swingset.model.capdata import Ref
+from swingset.model.foreign import shown
+from swingset.model.refs import is_kref
+from swingset.model.vat_packages import MOST_BYTES
+
+MOST_VATS = 10_000
+"""How many vats one acceptance may take at most."""
+
+
+class MoveRefused(KernelError):
+    """A vat cannot move to another world; nothing has happened. `code` says why, for programs."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class VatMove:
+    """A vat that has left this world, or has come to it.
+
+    Attributes:
+        name: what it was called here, or is.
+        vat: its id here.
+        where: the world to which it has gone; an empty text for one that has come.
+        came: whether it has come.
+    """
+
+    name: str
+    vat: str
+    where: str
+    came: bool
+
+
+class VatMoves(Linked):
+    """What a host does to have vats move, as `controller.net`.
+
+    Source:
+        None in SwingSet, where it was a plan: its vats do not talk directly to each other, so that they could
+        be migrated between machines.
+    """
+
+    def accept_vats(self, *, bytes: int = MOST_BYTES, vats: int = 1, meter: str | None = None) -> str:
+        """Make an object by which another world can send vats to this one; share it with that world.
+
+        Their code runs confined, whatever this world's own vats run in.
+
+        Args:
+            bytes: how much one vat may take: its code, and all that it stores.
+            vats: how many vats may come by it.
+            meter: the id of the meter of this world that pays for them; None for no meter.
+        Returns:
+            The kref of a promise for the object, which the host holds until `Controller.release`.
+        Raises:
+            NetError: for a limit that is none.
+            KernelError: if there is no such meter.
+        Example:
+            >>> kref = world.net.accept_vats(vats=3)
+            >>> report = world.run()
+            >>> world.resolution(kref).iface
+            'Acceptance'
+        """
+        for what, given, most in (("bytes", bytes, MOST_BYTES), ("vats", vats, MOST_VATS)):
+            if type(given) is not int or not 0 < given <= most:
+                raise NetError(f"`{what}` is a number from 1 to {most:,}, not {shown(given)}")
+        with self._opened.lock:
+            if meter is not None:
+                self._kernel.metering.get(meter)
+            kref = self._kernel.queue_message(self._mover(), write(["accept", [bytes, vats, meter]]))
+            self._opened.keep("vats of another world are accepted")
+            return kref
+
+    def move_vat(self, vat: str, acceptance: Ref | str, *, name: str | None = None) -> str:
+        """Move a vat to another world. It goes on there as after an upgrade to its own code.
+
+        Until the move is decided the vat is suspended here, and `world.vats.resume` ends the move. Then it is
+        there, and whatever is sent to its objects here goes there, in the same order.
+
+        Args:
+            vat: the name of the vat.
+            acceptance: the object of the other world by which it accepts vats, as it was fetched.
+            name: what it is to be called there; None for what it is called here.
+        Returns:
+            The kref of a promise for a dict of `name`, `where` and `objects`, how many objects moved. It is
+            rejected with a `code` if the vat has not moved.
+        Raises:
+            NoSuchVat: if there is no such vat.
+            MoveRefused: for a vat that cannot move, with a `code`; and for an acceptance that is none.
+        Example:
+            >>> try:
+            ...     world.net.move_vat("bank", world.vats.root("bank"))
+            ... except swingset.MoveRefused as refused:
+            ...     print(refused.code)
+            not-there
+        """
+        with self._opened.lock:
+            record, departures = self._kernel.vat(vat), self._kernel.departures
+            kref = acceptance.kref if isinstance(acceptance, Ref) else acceptance
+            if name is not None and (trouble := name_trouble(name)) is not None:
+                raise MoveRefused("name", f"{trouble}: {NAME_WANTS}")
+            if not is_kref(kref) or not departures.is_of_another_world(kref):
+                words = "what accepts it is an object of another world: have that share one of `accept_vats`"
+                raise MoveRefused("not-there", f"vat {record.name} cannot move: {words}, and fetch it here")
+            if (found := departures.trouble(record)) is not None:
+                raise MoveRefused(*found)
+            with self._kernel.request("reap", vats=[record.id]):  # what nothing needs does not move
+                self._kernel.store.reaping.schedule(record.id)
+            said = ["move", [record.id, Ref(kref, "acceptance"), self._where(kref), name]]
+            moved = self._kernel.queue_message(self._mover(), write(said))
+            self._opened.keep(f"vat {record.name} is to move to another world")
+            return moved
+
+    def _mover(self) -> str:
+        self._root()
+        self._kernel.add_device(MoverDevice.kind, MoverDevice.kind)
+        return self._access.service(MOVER)
+
+    def _where(self, kref: str) -> str:
+        """The world of an object, as people call it."""
+        net = self._kernel.departures.net()
+        entry = None if net is None else self._kernel.store.clists.by_kref(net, kref)
+        found = None if entry is None else Wire(self._kernel.store).remote(entry.vref)
+        return "another world" if found is None else found[0].removeprefix("object of ")
+
+    def vat_moves(self) -> list[VatMove]:
+        """The vats that have left this world and those that have come, in the order of their ids.
+
+        Example:
+            >>> world.net.vat_moves()
+            []
+        """
+        with self._opened.lock:
+            if self._kernel.devices.find(MoverDevice.kind) is None:
+                return []
+            context, found = self._kernel.devices.context(MoverDevice.kind), []
+            for kind in ("gone", "came"):
+                for key in context.keys(f"{kind}."):
+                    row: dict[str, Any] = plain.kept(context, key, lambda value: isinstance(value, dict))
+                    where = str(row.get("where", ""))
+                    found.append(VatMove(str(row.get("name")), key[len(kind) + 1 :], where, kind == "came"))
+            return sorted(found, key=lambda each: int(each.vat[1:]))

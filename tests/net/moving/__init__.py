@@ -1,0 +1,1 @@
+"""Vats that move between two worlds."""
