@@ -64,14 +64,12 @@ class Kernel:
         """The live or suspended vat of that name; raises `NoSuchVat`, which lists the existing names."""
         vat = self.store.vats.named(name)
         if vat is None:
-            moved = next(
-                (each for each in reversed(self.store.vats.all()) if self._has_moved(each, name)), None
-            )
-            if moved is not None:
-                raise NoSuchVat(
-                    f"{(moved.reason or '').partition(': ')[2]}: its objects are reached as before"
-                )
-            known = named((v.name for v in self.store.vats.all() if v.state != TERMINATED), "none yet")
+            vats = self.store.vats.all()
+            for gone in reversed(vats):
+                if gone.name == name and (gone.reason or "").startswith(f"{reasons.MOVED}:"):
+                    words = (gone.reason or "").partition(": ")[2]
+                    raise NoSuchVat(f"{words}: references to its objects lead there")
+            known = named((v.name for v in vats if v.state != TERMINATED), "none yet")
             raise NoSuchVat(f"there is no vat {name!r}; there are: {known}")
         return vat
 

@@ -27,6 +27,7 @@ from swingset.core.store import KernelStore
 from swingset.devices import plain
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData, Ref
+from swingset.model.messages import Message, Send
 from swingset.model.vat_packages import FORMAT, MOST_BYTES, BadPackage, VatPackage, read_package
 from swingset.model.visible import one_line
 
@@ -48,7 +49,6 @@ class MoverDevice:
     """Serves the device of kind `mover`."""
 
     kind = "mover"
-    takes_promises = True
 
     def __init__(self, store: KernelStore, departures: Departures, metering: Metering) -> None:
         self._store = store
@@ -255,7 +255,7 @@ class MoverDevice:
     def _refuse(self, code: str, words: str) -> NoReturn:
         raise DeviceError(f"the other world does not take the vat: {words}", code=code)
 
-    def _take(self, context: DeviceContext, key: str, what: Any, part: Any) -> list[Any]:
+    def _take(self, context: DeviceContext, key: str, what: Any, part: Any, arrival: Any) -> list[Any]:
         """Take a piece or a portion, or answer with a portion of the objects that will be exports."""
         row = self._row(context, key)
         if what == "objects":
@@ -273,11 +273,19 @@ class MoverDevice:
             context.set(f"{key}.text.{row['texts']}", plain.write(part))
             self._change(context, key, size=size, texts=row["texts"] + 1)
         elif what == "refs" and _is_portion(part) and row["refs"] * PORTION < 2 * 5_000:
-            context.set(f"{key}.refs.{row['refs']}", plain.write(part))
+            target = plain.reference(arrival, "the arrival").kref
+            refs = [self._promise(target) if each is None else each for each in part]
+            context.set(f"{key}.refs.{row['refs']}", plain.write(refs))
             self._change(context, key, refs=row["refs"] + 1)
         else:
             self._refuse("order", "what came is no piece of a package, and no portion of references")
         return []
+
+    def _promise(self, arrival: str) -> Ref:
+        """A promise that follows the next one that came: it is asked for, as no vat gives a device one."""
+        promise = self._store.new_promise(None)
+        self._store.enqueue(Send(arrival, Message(capdata.data(["promise", []]), promise)))
+        return Ref(promise)
 
     def _complete(self, context: DeviceContext, key: str) -> None:
         """Look at all that came, and make the objects that will be exports."""
@@ -340,7 +348,7 @@ def _is_portion(value: Any) -> bool:
     return (
         isinstance(value, list)
         and 0 < len(value) <= PORTION
-        and all(isinstance(each, Ref) and each.kref[1] in ("o", "p") for each in value)
+        and all(each is None or (isinstance(each, Ref) and each.kref[1] == "o") for each in value)
     )
 
 

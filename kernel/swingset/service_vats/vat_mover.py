@@ -13,6 +13,9 @@ from typing import Any
 
 from swingset.vat import Baggage, D, E, Promise, durable, remotable, watch_promise
 
+promises: dict[object, list[Any]] = {}
+"""The promises that have come with arrivals, until the device has asked for them."""
+
 
 @durable
 class Departure:
@@ -74,20 +77,41 @@ class Arrival:
 
     async def take(self, what: str, part: Any) -> Any:
         """Take a piece of the package or a portion of references, or answer with a portion of objects."""
-        if what == "refs":
-            found = []
-            for is_promise, each in part:
+        if what != "refs":
+            return D(self.node).take(what, part, self)
+        found: list[Any] = []
+        promised: list[Any] = []
+        for is_promise, each in part:
+            if is_promise:
+                promised.append(each)
+                found.append(None)
+            else:
                 # An object of a third world may come as a promise, until it was introduced.
-                found.append(each if is_promise or not isinstance(each, Promise) else await each)
-            part = found
-        return D(self.node).take(what, part)
+                found.append(await each if isinstance(each, Promise) else each)
+        if promised:
+            promises[self] = promised
+        try:
+            return D(self.node).take(what, found, self)
+        except Exception:
+            promises.pop(self, None)
+            raise
+
+    def promise(self) -> Any:
+        """The next promise that has come; only the device asks, which cannot be given one."""
+        waiting = promises[self]
+        found = waiting.pop(0)
+        if not waiting:
+            del promises[self]
+        return found
 
     def start(self) -> None:
         """The old home has decided: the vat is here from now on."""
+        promises.pop(self, None)
         D(self.node).start()
 
     def cancel(self) -> None:
         """The vat does not come."""
+        promises.pop(self, None)
         D(self.node).cancel()
 
 

@@ -23,6 +23,7 @@ from swingset.core.errors import KernelError
 from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
 from swingset.core.scheduler import Scheduler
+from swingset.core.store import KernelStore
 from swingset.host.base import retention
 from swingset.host.base.callers import Callers
 from swingset.host.base.engines import WorkerKind
@@ -324,20 +325,30 @@ class Opened:
                 " in a terminal with --trust-local"
             )
 
-    def go_to(self, commit: int, here: int) -> None:
-        """Go to a commit; returns to commit `here` and raises if that state has vats that may not run.
+    def refuse_across(self, commit: int) -> None:
+        """Raise `KernelError` if a vat has moved between two worlds between the last commit and this one.
 
-        It raises too if a vat has moved to another world or has come from one between the two states: it
-        would be in both worlds then, or in neither.
+        It would be in both worlds then, or in neither. Nothing is changed here, so that all goes on.
         """
-        store = self.kernel.store
-        moves = store.counters.get(MOVES)
-        moved = moved_vats(store) if moves else {}
+        if not self.kernel.store.counters.get(MOVES):
+            return
+        twin = self.world.fork()
+        try:
+            twin.rollback()
+            here = moved_vats(KernelStore(twin))
+            twin.goto(commit)
+            there = moved_vats(KernelStore(twin))
+        finally:
+            twin.close()
+        between = here.keys() ^ there.keys()
+        if between:
+            names = named(sorted((here | there)[vat] for vat in between))
+            raise KernelError(f"between this state and that, {names} {_ACROSS}")
+
+    def go_to(self, commit: int, here: int) -> None:
+        """Go to a commit; returns to commit `here` and raises if that state has vats that may not run."""
         self.world.goto(commit)
         try:
-            if store.counters.get(MOVES) != moves:
-                names = named(moved[vat] for vat in moved.keys() - moved_vats(store).keys())
-                raise KernelError(f"between this state and that, {names} {_ACROSS}")
             self.refuse_untrusted()
         except KernelError:
             self.world.goto(here)

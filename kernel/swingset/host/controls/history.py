@@ -340,7 +340,8 @@ class History:
             name: the name of the checkpoint, which may also be a later one.
         Raises:
             UnknownLabel: if no checkpoint has that name.
-            KernelError: if that state has local vats, and the world is not trusted with them.
+            KernelError: if that state has local vats, and the world is not trusted with them; and if a vat
+                has moved to another world or has come from one since.
         Example:
             >>> made = world.checkpoint("before-lunch")
             >>> world.terminate_vat("bank")
@@ -351,6 +352,7 @@ class History:
         with self._opened.lock:
             label = self._world.labelled(name)
             self._opened.commit("before going back")
+            self._opened.refuse_across(label.seq)
             here = self._world.head
             with self._opened.lives.going_back(f"the world went back to checkpoint {one_line(name, 60)!r}"):
                 self._opened.go_to(label.seq, here)
@@ -363,7 +365,8 @@ class History:
             commit: its number, as returned by `commit`, `run` or `head`.
         Raises:
             UnknownCommit: if there is no commit with that number.
-            KernelError: if that state has local vats, and the world is not trusted with them.
+            KernelError: if that state has local vats, and the world is not trusted with them; and if a vat
+                has moved to another world or has come from one since.
         Example:
             >>> here = world.history.head
             >>> world.terminate_vat("bank")
@@ -373,6 +376,7 @@ class History:
         """
         with self._opened.lock:
             refuse_within_crank(self._opened.kernel.store)
+            self._opened.refuse_across(commit)
             with self._opened.lives.going_back(f"the world went back to commit {commit}"):
                 self._world.rollback()
                 here = self._world.head

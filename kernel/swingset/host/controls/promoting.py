@@ -10,8 +10,10 @@ This is refused if the world has made a commit since the branch began: it would 
 from __future__ import annotations
 
 from swingset.core.atomic import refuse_within_crank
+from swingset.core.departing import moved_vats
 from swingset.core.errors import KernelError
 from swingset.host.base.opened import Opened
+from swingset.model.wording import named
 from swingset.world.feed import NewContent, StoredCommit
 from swingset.world.file import WorldFile
 
@@ -27,6 +29,7 @@ def promote(opened: Opened, branch: Opened) -> int:
         )
     branch.commit("a branch")
     _refuse_moved(ours, theirs)
+    _refuse_across(opened, branch)
     commits, here = _own_commits(ours, theirs), ours.head
     if commits:
         commits[-1] = commits[-1]._replace(digest=theirs.digest())
@@ -43,6 +46,17 @@ def _refuse_moved(ours: WorldFile, theirs: WorldFile) -> None:
     if ours.dirty or known is None or known[0] != ours.history.seal(ours.head):
         raise KernelError(
             f"{ours.name} has gone on since the branch began, and that would be lost: make the branch again"
+        )
+
+
+def _refuse_across(opened: Opened, branch: Opened) -> None:
+    """Raise `KernelError` if the branch has another opinion of which vats have moved between worlds."""
+    ours, theirs = moved_vats(opened.kernel.store), moved_vats(branch.kernel.store)
+    if ours.keys() != theirs.keys():
+        names = named(sorted((ours | theirs)[vat] for vat in ours.keys() ^ theirs.keys()))
+        raise KernelError(
+            f"{names} has moved to another world, or has come from one, since the branch began: it would be"
+            " in both worlds then or in neither, so the branch does not become this world"
         )
 
 

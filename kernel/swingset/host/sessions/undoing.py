@@ -255,6 +255,7 @@ class Steps:
         session = self._session
         controller, opened, life = session.controller, session.controller._opened, session._now
         store, live = controller.kernel.store, life.liveslots
+        opened.refuse_across(mark.head)
         steps, before = f"what {_joined(frame.steps)} did", modules_of(store)
         problem: str | None = None
         dead = kept = 0
