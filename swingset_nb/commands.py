@@ -83,6 +83,7 @@ def registered() -> dict[str, Command]:
         on_market,
         on_modules,
         on_monitoring,
+        on_moves,
         on_names,
         on_past,
         on_peers,
@@ -156,6 +157,7 @@ GROUPS = {
     "other worlds": (
         *("listen", "share", "serve", "unshare", "shared", "fetch", "peers", "petname", "forget"),
         *("peer-limits", "introduce", "grant", "accept", "follow", "rotate"),
+        *("accept-vats", "move", "moves"),
     ),
     "the web": ("origin", "site", "sites", "withdraw"),
     "one vat": ("suspend", "resume", "drop", "limits", "clone", "terminate"),

@@ -258,6 +258,8 @@ def named_vat(world: OpenWorld, name: str, *, own: bool = False) -> str:
         return name
     if name == world.session.name:
         raise BadArguments(f"{name} is this notebook itself, and not one of its vats", "%swingset vats")
+    if (where := world.controller.net.where(name)) is not None:
+        raise BadArguments(f"vat {one_line(name, 80)} has moved to {one_line(where, 80)}", "%swingset moves")
     raise BadArguments(
         f"there is no vat {name!r}; there are: {words_of(names) or 'none yet'}", "%swingset vats"
     )

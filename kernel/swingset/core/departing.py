@@ -239,13 +239,13 @@ class Departures:
         net = self.net()
         if net is None or len(there) != len(exports) or len(set(there)) != len(there):
             raise DeviceError(
-                "the other world has not answered with an object for each export", code="answer"
+                "the other world has not answered with an object for each export", code="bad-answer"
             )
         for kref in there:
             known = {entry.vat for entry in self._store.clists.holders(kref)}
             if not self.is_of_another_world(kref) or not known <= {net, mover}:
                 raise DeviceError(
-                    "the other world has answered with an object that is not new", code="answer"
+                    "the other world has answered with an object that is not new", code="bad-answer"
                 )
         renamed: list[list[str]] = []
         for kref, answered in zip(exports, there, strict=True):

@@ -182,7 +182,7 @@ class MoverDevice:
         self._row(context, key)
         found = objects if isinstance(objects, list) else [objects]
         if len(found) > PORTION or not all(isinstance(each, Ref) and each.kref[1] == "o" for each in found):
-            raise DeviceError("the other world has not answered with objects", code="answer")
+            raise DeviceError("the other world has not answered with objects", code="bad-answer")
         at = len(context.keys(f"{key}.there."))
         if found:
             context.set(f"{key}.there.{at}", plain.write(found))
@@ -196,7 +196,7 @@ class MoverDevice:
         start = plain.reference(arrival, "the arrival").kref
         if not self._departures.is_of_another_world(start):
             raise DeviceError(
-                "the other world has answered with an object that is not its own", code="answer"
+                "the other world has answered with an object that is not its own", code="bad-answer"
             )
         exports = tuple(each.kref for each in self._kept(context, key, "exports"))
         there = tuple(each.kref for each in self._kept(context, key, "there"))

@@ -143,6 +143,17 @@ class VatMoves(Linked):
         found = None if entry is None else Wire(self._kernel.store).remote(entry.vref)
         return "another world" if found is None else found[0].removeprefix("object of ")
 
+    def where(self, name: str) -> str | None:
+        """The world to which a vat has moved, the last of that name; None if none has.
+
+        Args:
+            name: what it was called here.
+        Example:
+            >>> world.net.where("bank")
+        """
+        gone = [each.where for each in self.vat_moves() if each.name == name and not each.came]
+        return gone[-1] if gone else None
+
     def vat_moves(self) -> list[VatMove]:
         """The vats that have left this world and those that have come, in the order of their ids.
 

@@ -1,0 +1,87 @@
+"""Commands for vats that move between worlds: accept them, send one, and see which have moved."""
+
+from __future__ import annotations
+
+import argparse
+
+from swingset.core.errors import KernelError
+from swingset.guest.base.errors import RemoteError
+from swingset.model.counting import plural
+from swingset.model.vat_packages import MOST_BYTES
+from swingset.model.visible import one_line
+from swingset_nb.commands import argument, command
+from swingset_nb.errors import SwingSetError
+from swingset_nb.notebook import Notebook
+from swingset_nb.on_links import bindable, value_of
+from swingset_nb.on_runs import named_vat
+from swingset_nb.render import Message, Shown, Table
+
+
+@command(
+    "accept-vats",
+    "make an object by which another world can send vats to this one, and bind a name to it",
+    argument("name", metavar="NAME", help="the name to bind"),
+    argument("--vats", metavar="N", type=int, default=1, help="how many may come; one by default"),
+    argument("--bytes", metavar="N", type=int, default=MOST_BYTES, help="how much each of them may take"),
+    argument("--meter", metavar="METER", help="the meter of this world that pays for them"),
+    rest="`%swingset moves` lists the vats that have come and gone",
+)
+def accept_vats(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Make an acceptance, which is to be shared."""
+    bindable(notebook, given.name, "%swingset accept-vats ANOTHER_NAME")
+    session = notebook.require().session
+    try:
+        made = session.net.accept_vats(vats=given.vats, bytes=given.bytes, meter=given.meter)
+    except KernelError as problem:
+        raise SwingSetError(str(problem), "%swingset help accept-vats") from None
+    notebook.give({given.name: session.wait(made)})
+    return Message(
+        f"{given.name} accepts {plural(given.vats, 'vat')} of another world, which will run confined here",
+        (),
+        (f"`%swingset share {given.name}` gives it out: whoever has it can send vats, and nobody else",),
+    )
+
+
+@command(
+    "move",
+    "move a vat to another world, where it goes on as after an upgrade",
+    argument("vat", metavar="VAT", help="the vat's name"),
+    argument("name", metavar="NAME", help="a name for what the other world accepts vats by"),
+    argument("--as", dest="called", metavar="NEW", help="what it is to be called there; VAT by default"),
+    completes="vat",
+    rest="`%swingset moves` lists the vats that have come and gone",
+)
+def move(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """Move a vat, and wait until it has moved or is refused."""
+    world = notebook.require()
+    vat = named_vat(world, given.vat)
+    acceptance = value_of(notebook, given.name)
+    try:
+        told = world.session.wait(world.session.net.move_vat(vat, acceptance, name=given.called))
+    except KernelError as problem:
+        raise SwingSetError(str(problem), "%swingset help move") from None
+    except RemoteError as problem:
+        raise SwingSetError(f"{problem} (it goes on here)", "%swingset help move") from None
+    notebook.settle()
+    return Message(
+        f"vat {vat} has moved to {one_line(told['where'], 80)}",
+        (f"{plural(told['objects'], 'object')} of it can be reached by the references of before",),
+        ("this world does not go back to before that",),
+    )
+
+
+@command(
+    "moves",
+    "the vats that have moved to other worlds, and those that have come from them",
+    rest="`%swingset peers` shows the other worlds",
+)
+def moves(notebook: Notebook, _given: argparse.Namespace) -> Shown:
+    """List the moves."""
+    known = notebook.require().controller.net.vat_moves()
+    gone = [f"has gone to {one_line(each.where, 80)}" for each in known]
+    rows = [
+        (one_line(each.name, 80), each.vat, "has come" if each.came else where)
+        for each, where in zip(known, gone, strict=True)
+    ]
+    nothing = "no vat has moved to another world or from one"
+    return Table("vats that moved", ("vat", "id", "what"), rows, nothing)

@@ -1,0 +1,65 @@
+"""Vats that move between worlds, by the commands of a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.net.moving.moving import COUNTER
+from tests.notebook.kernels import Kernel
+
+OTHER = """
+import threading
+import swingset
+there = swingset.open_world()
+there.net.listen("in-process")
+made = there.net.accept_vats()
+there.run()
+string = there.net.share(there.resolution(made))
+
+def serve():
+    while not done.is_set():
+        there.net.wait(0.02)
+        there.net.pump()
+
+done = threading.Event()
+threading.Thread(target=serve, daemon=True).start()
+"""
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """A notebook with a world and a confined vat, and another world beside it that accepts one vat."""
+    with Kernel(tmp_path_factory.mktemp("moving")) as kernel:
+        kernel.run("%load_ext swingset_nb")
+        kernel.run("%swingset open mine.world --worker wasm")
+        kernel.run("%swingset listen in-process")
+        kernel.run(f"%%vat counter\n{COUNTER}")
+        kernel.run("tally = await E(counter).counter_of()")
+        kernel.run(OTHER)
+        yield kernel
+        kernel.run("done.set()")
+
+
+def test_a_vat_is_moved_by_a_command(opened: Kernel) -> None:
+    """It waits until the vat has moved, says so, and the names of before still work."""
+    assert opened.run("await E(tally).inc()").plain == "1"
+    assert "no vat has moved" in opened.run("%swingset moves").plain
+    opened.run("acceptance = await fetch(string)")
+    refused = opened.run("%swingset move counter tally").traceback
+    assert "vat counter cannot move: what accepts it is an object of another world" in refused
+    told = opened.run("%swingset move counter acceptance").plain
+    assert "vat counter has moved to world " in told
+    assert "2 objects of it can be reached by the references of before" in told
+    assert opened.run("await E(tally).inc()").plain == "2"
+    assert "has gone to world " in opened.run("%swingset moves").plain
+    assert "has moved to world " in opened.run("%swingset move counter acceptance").traceback
+
+
+def test_vats_are_accepted_by_a_command(opened: Kernel) -> None:
+    """A name stands for what is to be shared; a limit that is none is refused."""
+    told = opened.run("%swingset accept-vats door --vats 3").plain
+    assert "door accepts 3 vats of another world" in told
+    assert "Acceptance" in opened.run("door").plain
+    assert "`vats` is a number from 1" in opened.run("%swingset accept-vats other --vats 0").traceback
