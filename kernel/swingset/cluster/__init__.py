@@ -10,7 +10,8 @@ The deliveries of one world stay in one process.
 - `parcels` takes a world apart, `packs` and `carrying` bring it into other processes, each row once;
 - `pools` are the processes;
 - `sweeps` puts them together, `outcomes` is what comes of it;
-- `histories` has one history verified in slices, `checking` a corpus of worlds.
+- `histories` has one history verified in slices, `checking` a corpus of worlds;
+- `worlds` runs whole worlds, and brings the new ones back.
 
 Nothing here is part of a world: no outcome, order or number of processes reaches a vat, a record or a digest.
 """
@@ -22,16 +23,20 @@ from swingset.cluster.pools import ClusterMissing
 from swingset.cluster.sweeps import sweep
 from swingset.cluster.trials import Trial
 from swingset.cluster.variants import BadVariant, Variant
+from swingset.cluster.worlds import NewWorld, WorldTask, run_worlds
 
 __all__ = [
     "BadVariant",
     "CheckedWorld",
     "ClusterMissing",
+    "NewWorld",
     "SliceLost",
     "Sweep",
     "Trial",
     "TrialOutcome",
     "Variant",
+    "WorldTask",
+    "run_worlds",
     "sweep",
     "verify_history",
     "verify_worlds",

@@ -36,10 +36,14 @@ MOST_UNPACKED = 64 << 30
 
 @dataclass(frozen=True)
 class Carried:
-    """A world on its way: its manifest, and on which workers its vats may run. `id` is its archive's hash."""
+    """A world on its way: its manifest, and on which workers its vats may run.
+
+    `opens` is whether a process keeps it open, and forks it; otherwise each task has a copy of its own.
+    """
 
     manifest: Manifest
     worker: WorkerKind
+    opens: bool = True
 
     @property
     def id(self) -> str:
@@ -47,17 +51,18 @@ class Carried:
         return self.manifest.id
 
 
-def carry(controller: Controller, *, past: bool) -> tuple[Carried, Rows]:
+def carry(controller: Controller, *, past: bool, opens: bool = True) -> tuple[Carried, Rows]:
     """Pack a world, which is committed first; returns it with the rows that travel apart.
 
     Args:
         controller: the world.
-        past: whether it is to be followed to earlier cranks there.
+        past: whether it is to be followed to earlier cranks there, or to go on with its whole past.
+        opens: whether a process keeps it open.
     """
     manifest, rows = taken_apart(_committed(controller).world, _level(past))
     choices = controller._opened.choices
     local = choices.trusts_local and any(vat.worker == "local" for vat in controller.vats)
-    return Carried(manifest, "local" if local else choices.default_worker), rows
+    return Carried(manifest, "local" if local else choices.default_worker, opens), rows
 
 
 def name_of(controller: Controller, *, past: bool) -> str:
@@ -100,12 +105,7 @@ class _Unpacked:
     def _unpack(self, carried: Carried) -> tuple[Controller, str]:
         folder = tempfile.mkdtemp(prefix="swingset-", dir=self.base)
         try:
-            packed, path = Path(folder) / "world.swingset", Path(folder) / "world"
-            with packed.open("wb") as file:
-                carried.manifest.write(file, self.rows.of(carried.manifest))
-            import_archive(packed, path, expected=carried.id, most=MOST_UNPACKED)
-            packed.unlink()
-            return open_world(path, create=False, worker=carried.worker, threads=1), folder
+            return opened(carried, self.rows.of(carried.manifest), Path(folder)), folder
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -118,6 +118,22 @@ class _Unpacked:
         """Close all of them."""
         while self._open:
             self._drop(*self._open.popitem()[1])
+
+
+def opened(carried: Carried, rows: Rows, folder: Path) -> Controller:
+    """Unpack a world into an empty folder, and open it.
+
+    Args:
+        carried: the world.
+        rows: the rows that it names.
+        folder: where its file is made.
+    """
+    packed, path = folder / "world.swingset", folder / "world"
+    with packed.open("wb") as file:
+        carried.manifest.write(file, rows)
+    import_archive(packed, path, expected=carried.id, most=MOST_UNPACKED)
+    packed.unlink()
+    return open_world(path, create=False, worker=carried.worker, threads=1)
 
 
 unpacked = _Unpacked()

@@ -83,7 +83,7 @@ def verify_worlds(
             return CheckedWorld(tasks[name][0], depth, (words,), None)
 
         with clients(client, many) as using:
-            for checked in over(using, check, [], tasks, lost):
+            for checked in over(using, check, {}, tasks, lost):
                 found[checked.path] = checked
                 if each is not None:
                     each(checked)

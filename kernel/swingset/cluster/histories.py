@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from swingset.cluster.carrying import Carried, carry
 from swingset.cluster.packs import Bringer, Lacking
 from swingset.cluster.parcels import Rows
-from swingset.cluster.pools import clients, over, the_world
+from swingset.cluster.pools import Shared, clients, over, the_world
 from swingset.core.errors import KernelError
 from swingset.host.base.engines import CONFINING, Engines
 from swingset.host.sessions.session import Session
@@ -141,10 +141,10 @@ def _replayed(
 
     name = f"world-{given.id}" if isinstance(given, Carried) else f"path-{given}"
     what = f"{end[1]}-of-{name}-depth-{4 if full else 3}"
-    tasks = {f"slice-{each.begin}-{each.end}-{what}": (end, full, each) for each in wanted}
+    tasks = {f"slice-{each.begin}-{each.end}-{what}": (Shared(name), end, full, each) for each in wanted}
     with clients(client, min(processes, len(wanted))) as using:
-        bringer = Bringer(using, given, rows) if isinstance(given, Carried) else None
-        yield from over(using, play_slice, [(name, given)], tasks, lost, bringer)
+        bringer = Bringer(using, [given], rows) if isinstance(given, Carried) else None
+        yield from over(using, play_slice, {name: given}, tasks, lost, bringer)
 
 
 def play_slice(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,9 @@ MOST_GIVEN = 512 << 20
 """How many bytes of packs a cluster has at most."""
 
 _PACK = 8 << 20
-_LOST = ("cancelled", "error", "lost")
+LOST = ("cancelled", "error", "lost")
+"""The states of a task of Dask whose value does not come any more."""
+
 _FIRST = 10  # before the tasks that wait for it
 
 _given: list[tuple[Any, Packs]] = []
@@ -32,9 +35,10 @@ _given: list[tuple[Any, Packs]] = []
 
 @dataclass(frozen=True)
 class Lacking:
-    """What a task returns if its process lacks rows of the world: the process, and the names of the rows."""
+    """What a task returns if its process lacks rows: the process, the id of the world, and their names."""
 
     process: str
+    world: str
     names: tuple[bytes, ...]
 
 
@@ -73,7 +77,7 @@ class Packs:
         self._pack_of.update(dict.fromkeys(rows, pack))
 
     def _forget_lost(self) -> None:
-        for pack in [pack for pack, future in self._futures.items() if future.status in _LOST]:
+        for pack in [pack for pack, future in self._futures.items() if future.status in LOST]:
             self._forget(pack)
 
     def _forget(self, pack: str) -> None:
@@ -92,46 +96,48 @@ def packs_of(client: Client) -> Packs:
 
 
 class Bringer:
-    """Brings one world to the processes of a cluster that lack something of it."""
+    """Brings worlds to the processes of a cluster that lack something of them."""
 
-    def __init__(self, client: Client, carried: Carried, rows: Rows) -> None:
+    def __init__(self, client: Client, worlds: Iterable[Carried], rows: Rows) -> None:
         self._client = client
-        self._carried = carried
+        self._worlds = {carried.id: carried for carried in worlds}
         self._rows = rows
-        self._under_way: dict[str, Any] = {}
+        self._under_way: dict[tuple[str, str], Any] = {}
         self._times = 0
 
     def bring(self, lacking: Lacking) -> Any:
-        """A task after which the process has the world."""
-        known = self._under_way.get(lacking.process)
+        """A task after which the process has the rows."""
+        place = lacking.process, lacking.world
+        known = self._under_way.get(place)
         if known is None or known.status != "pending":
             packs = packs_of(self._client).with_rows(lacking.names, self._rows)
             self._times += 1
             known = self._client.submit(
-                unpack,
-                self._carried,
+                take,
+                self._worlds[lacking.world],
                 packs,
-                key=f"swingset-bring-{self._carried.id}-{lacking.process}-{self._times}-{id(self)}",
+                key=f"swingset-bring-{lacking.world}-{lacking.process}-{self._times}-{id(self)}",
                 workers=[lacking.process],
                 allow_other_workers=True,
                 priority=_FIRST,
                 pure=False,
             )
-            self._under_way[lacking.process] = known
+            self._under_way[place] = known
         return known
 
 
-def unpack(carried: Carried, packs: list[Rows]) -> None:
-    """Take rows that were brought to this process, and unpack the world.
+def take(carried: Carried, packs: list[Rows]) -> None:
+    """Take rows of a world that were brought to this process.
 
     Args:
-        carried: the world.
+        carried: the world. If it is to be opened here, it is: its rows may be forgotten later.
         packs: the rows.
     """
     with unpacked.lock:
         for rows in packs:
             unpacked.rows.take(rows)
-        unpacked.get(carried)
+        if carried.opens:
+            unpacked.get(carried)
 
 
 def _itself(value: Any) -> Any:

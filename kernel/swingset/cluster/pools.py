@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from swingset.cluster.carrying import Carried, unpacked
 from swingset.cluster.outcomes import TrialOutcome
-from swingset.cluster.packs import Bringer, Lacking
+from swingset.cluster.packs import LOST, Bringer, Lacking
 from swingset.cluster.trials import Measure, outcome_of
 from swingset.cluster.variants import Variant
 from swingset.core.errors import KernelError
@@ -93,12 +93,18 @@ def the_world(carried: Carried) -> Iterator[Controller | Lacking]:
 
     A process has one task at a time. With several threads they take turns.
     """
-    worker = distributed().get_worker()
     with unpacked.lock:
-        if unpacked.base is None:
-            unpacked.base = worker.local_directory
+        place = here()
         found = unpacked.get(carried)
-        yield found if isinstance(found, Controller) else Lacking(worker.address, tuple(found))
+        yield found if isinstance(found, Controller) else Lacking(place, carried.id, tuple(found))
+
+
+def here() -> str:
+    """The address of this process of a cluster, in whose folder worlds are unpacked from now on."""
+    worker = distributed().get_worker()
+    if unpacked.base is None:
+        unpacked.base = worker.local_directory
+    return str(worker.address)
 
 
 def play(carried: Carried, measure: Measure, task: Task) -> TrialOutcome | Lacking:
@@ -115,23 +121,51 @@ def play(carried: Carried, measure: Measure, task: Task) -> TrialOutcome | Lacki
         return outcome_of(found, task.place, task.name, task.variant, task.refs, measure)
 
 
+@dataclass(frozen=True)
+class Shared:
+    """Stands among the arguments of tasks for a value that they share, by its name."""
+
+    name: str
+
+
+class _SharedValues:
+    """The values that tasks share. Each is itself a task, so Dask brings it once to each process."""
+
+    def __init__(self, client: Client, values: Mapping[str, Any]) -> None:
+        self._client = client
+        self._values = values
+        self._times = dict.fromkeys(values, 0)
+        self.futures = {name: self._given(name) for name in values}
+
+    def _given(self, name: str) -> Any:
+        times = self._times[name]
+        key = f"swingset-{name}" + (f"-{times}" if times else "")
+        return self._client.submit(_itself, self._values[name], key=key)
+
+    def put_in(self, arguments: Sequence[Any]) -> list[Any]:
+        """Arguments with the values in the place of their names. One that Dask has given up comes anew."""
+        for name in [each.name for each in arguments if isinstance(each, Shared)]:
+            if self.futures[name].status in LOST:
+                self._times[name] += 1
+                self.futures[name] = self._given(name)
+        return [self.futures[each.name] if isinstance(each, Shared) else each for each in arguments]
+
+
 def over(
     client: Client,
     call: Callable[..., Any],
-    shared: Sequence[tuple[str, Any]],
-    tasks: Mapping[str, tuple[Any, ...]],
+    shared: Mapping[str, Any],
+    tasks: Mapping[str, Sequence[Any]],
     lost: Callable[[str, str], Any],
     bringer: Bringer | None = None,
 ) -> Iterator[Any]:
     """Run a call for each task on a cluster; yields what they return, as they finish.
 
-    What they share is itself a task, so Dask brings it once to each process, and again where it was lost.
-
     Args:
         client: the cluster.
-        call: a pure function of what is shared and of a task's own arguments.
-        shared: the first arguments of each call, with names for them.
-        tasks: the other arguments, by the names of the tasks.
+        call: a pure function of the arguments of a task.
+        shared: values that stand in arguments as `Shared`, by their names.
+        tasks: the arguments, by the names of the tasks.
         lost: makes what is yielded for a task that no process survives, of its name and the reason.
         bringer: brings what a call returns as `Lacking`, which then is called again.
     """
@@ -139,11 +173,23 @@ def over(
     import dask
 
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "100GB"}):
-        common = [client.submit(_itself, value, key=f"swingset-{name}") for name, value in shared]
-        given, died = dict.fromkeys(tasks, 0), dict.fromkeys(tasks, 0)
-        futures = {_submit(client, [call, *common, *tasks[name]], name): name for name in given}
+        values = _SharedValues(client, shared)
+        times, died = dict.fromkeys(tasks, 0), dict.fromkeys(tasks, 0)
+        futures: dict[Any, str] = {}
+
+        def submit(name: str, after: Any = None) -> Any:
+            # A new name each time, because the scheduler remembers that the last one has failed.
+            key = f"swingset-{name}" + (f"-{times[name]}" if times[name] else "")
+            called = [call, *values.put_in(tasks[name])]
+            called = called if after is None else [_after, after, *called]
+            future = client.submit(*called, key=key, pure=True)
+            futures[future] = name
+            return future
+
         try:
-            waiting = package.as_completed(futures, loop=client.loop, raise_errors=False)
+            waiting = package.as_completed(
+                [submit(name) for name in tasks], loop=client.loop, raise_errors=False
+            )
             for future in waiting:
                 name, brought = futures.pop(future), None
                 try:
@@ -157,20 +203,10 @@ def over(
                 if found is not None and brought is None:
                     yield found
                     continue
-                given[name] += 1
-                again = _submit(client, [call, *common, *tasks[name]], name, given[name], brought)
-                futures[again] = name
-                waiting.add(again)
+                times[name] += 1
+                waiting.add(submit(name, brought))
         finally:
-            client.cancel([*futures, *common])  # type: ignore[no-untyped-call]
-
-
-def _submit(client: Client, called: Sequence[Any], name: str, times: int = 0, after: Any = None) -> Any:
-    # A new name, because the scheduler remembers that the last one has failed.
-    key = f"swingset-{name}" + (f"-{times}" if times else "")
-    if after is None:
-        return client.submit(*called, key=key, pure=True)
-    return client.submit(_after, after, *called, key=key, pure=True)
+            client.cancel([*futures, *values.futures.values()])  # type: ignore[no-untyped-call]
 
 
 def _after(_brought: None, call: Callable[..., Any], *given: Any) -> Any:

@@ -24,7 +24,7 @@ from swingset.cluster.carrying import Carried, carry, name_of
 from swingset.cluster.outcomes import Sweep, TrialOutcome
 from swingset.cluster.packs import Bringer
 from swingset.cluster.parcels import Rows
-from swingset.cluster.pools import Task, clients, over, play
+from swingset.cluster.pools import Shared, Task, clients, over, play
 from swingset.cluster.trials import Measure, Trial, live, outcome_of
 from swingset.cluster.variants import BadVariant, Variant, task_name, variant_of
 from swingset.host.sessions.session import Session
@@ -141,10 +141,11 @@ def _lived(
             return TrialOutcome(tasks[name].place, name, dict(tasks[name].variant.values), error=words)
 
         carried, rows = brought
-        shared = [(f"world-{carried.id}", carried), (f"measure-{secrets.token_hex(16)}", measure)]
-        given = {name: (task,) for name, task in tasks.items()}
+        world_name, measure_name = f"world-{carried.id}", f"measure-{secrets.token_hex(16)}"
+        shared = {world_name: carried, measure_name: measure}
+        given = {name: (Shared(world_name), Shared(measure_name), task) for name, task in tasks.items()}
         with clients(client, many) as using:
-            yield from over(using, play, shared, given, lost, Bringer(using, carried, rows))
+            yield from over(using, play, shared, given, lost, Bringer(using, [carried], rows))
 
 
 def _again(
@@ -202,7 +203,7 @@ def _refuse_live(measure: Measure) -> None:
             )
 
 
-def fingerprint(measure: Measure) -> str | None:
+def fingerprint(measure: Callable[..., Any]) -> str | None:
     """A hash of what a measure does; None for one that nothing tells apart, whose outcomes are not kept.
 
     Args:

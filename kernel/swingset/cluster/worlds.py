@@ -1,0 +1,280 @@
+"""Whole worlds as tasks: a world is loaded, fed, run until nothing can run, and comes back as a new archive.
+
+What comes of it is a pure function of the world and what is fed. So a task is named by a hash of both, it can
+run anywhere, twice if a process dies, and the digest of the new world is that which the same world would have
+here. The world that was given stays as it is.
+
+The new worlds are written into a folder under the names of their tasks, each with what is known of it beside
+it. A task whose new world is there already does not run again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from swingset.cluster.carrying import Carried, carry, opened, unpacked
+from swingset.cluster.packs import Bringer, Lacking
+from swingset.cluster.parcels import Rows
+from swingset.cluster.pools import Shared, clients, here, over
+from swingset.cluster.sweeps import fingerprint
+from swingset.cluster.variants import Variant, plain, spelled, variant_of
+from swingset.host.sessions.session import Session
+from swingset.host.worlds.controller import Controller
+from swingset.host.worlds.opening import open_world
+from swingset.model.foreign import said
+from swingset.model.visible import one_line
+from swingset.time.copies.archives import export_archive, import_archive
+from swingset.world.archive_pieces import MAGIC
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Feed = Callable[[Controller, dict[str, Any]], Any]
+"""What is called with a loaded world and the values of its task; it returns the row of the task."""
+
+
+@dataclass(frozen=True)
+class WorldTask:
+    """A world, and what is fed to it.
+
+    `world` is an open world, or the path of a world file or of an archive. `send` are messages, each a vat's
+    name, a method and its arguments. `values` are what the feed reads.
+    """
+
+    world: Controller | Session | str | os.PathLike[str]
+    send: Sequence[tuple[str, str, Sequence[Any]]] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NewWorld:
+    """What came of a task.
+
+    `path` is the archive of the new world, and `id` the hash that names it, None if something went wrong.
+    Then `error` says in words what. `digest` is that of the new world's state, `crank` its last crank,
+    `settled` the status of each message that was sent, and `row` what the feed has returned.
+    """
+
+    place: int
+    name: str
+    path: str | None = None
+    id: str | None = None
+    digest: str | None = None
+    crank: int = 0
+    settled: tuple[str, ...] = ()
+    row: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+
+def run_worlds(
+    tasks: Iterable[WorldTask],
+    into: str | os.PathLike[str],
+    feed: Feed | None = None,
+    *,
+    past: bool = True,
+    processes: int | None = None,
+    client: Client | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    each: Callable[[NewWorld], None] | None = None,
+) -> list[NewWorld]:
+    """Run whole worlds elsewhere: load each, feed it, run it, and bring the new world back as an archive.
+
+    Args:
+        tasks: the worlds, and what is fed to each. They are in memory here until all are done.
+        into: a folder for the new worlds. `swingset.import_archive` makes world files of them.
+        feed: called with the controller of each loaded world and the values of its task, after the messages
+            of the task were delivered, for everything that is no message: a clock, a bridge, a new vat. It
+            asks for nothing but these. What it returns is the row, a dict of plain data, or one such value.
+        past: whether the worlds take their past along; without it the new one begins a history of its own.
+        processes: of this machine, None for one for each core, 0 for none but this. They need the extra
+            `cluster`.
+        client: a client of a Dask cluster, whose processes are used instead.
+        progress: called with how many tasks are done, and how many there are.
+        each: called with each new world as it comes.
+    Returns:
+        The new worlds, in the order of the tasks. What goes wrong in one is its `error`.
+    Raises:
+        BadVariant: for messages or values that are no plain data.
+        ClusterMissing: if processes are asked for, and the extra is not installed.
+        WorldError: if a world cannot be read or packed, or a new one cannot be written.
+    Source:
+        Ours. The digest of the new world is that which the given one would have after the same, here.
+    Example:
+        >>> from swingset.cluster import WorldTask, run_worlds
+        >>> task = WorldTask(world, send=[("bank", "open_purse", ["ann"])])
+        >>> (new,) = run_worlds([task], folder / "new", processes=0)
+        >>> new.crank > world.crank, new.error
+        (True, None)
+    """
+    folder = Path(into)
+    folder.mkdir(parents=True, exist_ok=True)
+    print_of = "" if feed is None else fingerprint(feed) or secrets.token_hex(16)
+    worlds: dict[str, Carried] = {}
+    rows: dict[bytes, bytes] = {}
+    made: list[tuple[str, str, Variant]] = []
+    for place, task in enumerate(tasks):
+        variant = variant_of(Variant(task.values, task.send), place)
+        with _open(task.world) as controller, controller.lock:
+            carried, found = carry(controller, past=past, opens=False)
+        rows.update(found)
+        worlds[carried.id] = carried
+        content = [carried.id, carried.worker, dict(variant.values), list(variant.send), past, print_of]
+        made.append((hashlib.sha256(spelled(content).encode()).hexdigest(), carried.id, variant))
+    done = {name: known for name, *_ in made if (known := _known(folder, name)) is not None}
+    left = {name: (world, variant) for name, world, variant in made if name not in done}
+    total = len(done) + len(left)
+    for known in done.values():
+        _tell(each, known)
+    _tell(progress, len(done), total)
+    for name, new, archive in _ran(worlds, rows, feed, past, left, client, processes):
+        done[name] = kept = _keep(folder, new, archive)
+        _tell(each, kept)
+        _tell(progress, len(done), total)
+    return [replace(done[name], place=place) for place, (name, *_) in enumerate(made)]
+
+
+def _ran(
+    worlds: Mapping[str, Carried],
+    rows: Rows,
+    feed: Feed | None,
+    past: bool,
+    left: Mapping[str, tuple[str, Variant]],
+    client: Client | None,
+    processes: int | None,
+) -> Iterator[tuple[str, NewWorld, bytes]]:
+    if client is None and processes == 0:
+        for name, (world, variant) in left.items():
+            yield (name, *run_one(worlds[world], rows, feed, past, name, variant))
+    elif left:
+        many = min(os.cpu_count() or 1 if processes is None else processes, len(left))
+
+        def lost(name: str, words: str) -> tuple[NewWorld, bytes]:
+            return NewWorld(0, name, error=words), b""
+
+        feed_name = f"feed-{secrets.token_hex(16)}"
+        shared = {feed_name: feed, **{f"whole-{world}": carried for world, carried in worlds.items()}}
+        tasks = {
+            name: (Shared(feed_name), Shared(f"whole-{world}"), past, name, variant)
+            for name, (world, variant) in left.items()
+        }
+        with clients(client, many) as using:
+            bringer = Bringer(using, worlds.values(), rows)
+            for new, archive in over(using, play_world, shared, tasks, lost, bringer):
+                yield new.name, new, archive
+
+
+def play_world(
+    feed: Feed | None, carried: Carried, past: bool, name: str, variant: Variant
+) -> tuple[NewWorld, bytes] | Lacking:
+    """Run a task in a process of a cluster.
+
+    Args:
+        feed: called with the loaded world.
+        carried: the world.
+        past: whether the new world takes its past along.
+        name: the name of the task.
+        variant: its messages and values.
+    """
+    with unpacked.lock:
+        process = here()
+        if lacking := unpacked.rows.lacks(carried.manifest.named()):
+            return Lacking(process, carried.id, tuple(lacking))
+        rows = unpacked.rows.of(carried.manifest)
+    return run_one(carried, rows, feed, past, name, variant)
+
+
+def run_one(
+    carried: Carried, rows: Rows, feed: Feed | None, past: bool, name: str, variant: Variant
+) -> tuple[NewWorld, bytes]:
+    """Load a world, feed it, run it, and pack what came of it.
+
+    Args:
+        carried: the world.
+        rows: the rows that it names.
+        feed: called with the loaded world.
+        past: whether the new world takes its past along.
+        name: the name of the task.
+        variant: its messages and values.
+    """
+    with tempfile.TemporaryDirectory(prefix="swingset-", dir=unpacked.base) as folder:
+        try:
+            with opened(carried, rows, Path(folder)) as controller:
+                sent = [
+                    controller.queue_to_root(vat, method, list(args)) for vat, method, args in variant.send
+                ]
+                controller.run()
+                row = {} if feed is None else feed(controller, dict(variant.values))
+                controller.run()
+                row = plain(row if isinstance(row, Mapping) else {"answer": row}, "the row of the feed")
+                settled = tuple(controller.status(kref or "") for kref in sent)
+                for kref in sent:
+                    controller.release(kref or "")
+                path = Path(folder) / "new.swingset"
+                made = export_archive(controller, path, level="archival" if past else "operational")
+            new = NewWorld(0, name, None, made.id, made.digest, made.crank, settled, row)
+            return new, path.read_bytes()
+        except Exception as problem:
+            words = f"{one_line(type(problem).__name__, 80)}: {one_line(said(problem), 400)}"
+            return NewWorld(0, name, error=words), b""
+
+
+@contextmanager
+def _open(world: Controller | Session | str | os.PathLike[str]) -> Iterator[Controller]:
+    """A world that is open, or that a path leads to: a world file, or an archive."""
+    if isinstance(world, Controller | Session):
+        yield world.controller if isinstance(world, Session) else world
+        return
+    with tempfile.TemporaryDirectory(prefix="swingset-") as folder:
+        path = Path(world)
+        if path.is_file() and _begins(path).startswith(MAGIC):
+            path = Path(folder) / "world"
+            import_archive(world, path)
+        with open_world(path, create=False, look_only=True) as controller:
+            yield controller
+
+
+def _begins(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(MAGIC))
+
+
+def _keep(folder: Path, new: NewWorld, archive: bytes) -> NewWorld:
+    """Write a new world into the folder, and then what is known of it."""
+    if new.error is not None:
+        return new
+    kept = replace(new, path=os.fspath(folder / f"{new.name}.swingset"))
+    for path, content in (
+        (folder / f"{new.name}.swingset", archive),
+        (folder / f"{new.name}.json", json.dumps(asdict(kept)).encode()),
+    ):
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft.write_bytes(content)
+        draft.replace(path)
+    return kept
+
+
+def _known(folder: Path, name: str) -> NewWorld | None:
+    """The new world of a task that has run before; None if it is not there, or not as it was written."""
+    try:
+        found = NewWorld(**json.loads((folder / f"{name}.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    path = folder / f"{name}.swingset"
+    is_sound = found.name == name and found.error is None and isinstance(found.row, dict)
+    if not is_sound or not isinstance(found.settled, list) or not path.is_file():
+        return None
+    return replace(found, path=os.fspath(path), settled=tuple(found.settled))
+
+
+def _tell(listener: Callable[..., None] | None, *told: Any) -> None:
+    if listener is not None:
+        listener(*told)
