@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from swingset.cluster import Trial, pools, sweep, sweeps
-from swingset.cluster.trials import live
+from swingset.cluster.trials import Measuring, live
 from swingset.cluster.variants import Variant
 from swingset.host.sessions.session import Session
 from swingset.host.worlds.opening import open_world
@@ -54,7 +54,7 @@ def on_threads(session: Session, count: int, threads: int) -> float:
     before = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
         variants = [Variant({"amount": amount}) for amount in range(count)]
-        list(pool.map(lambda variant: live(session.controller, variant, {}, measure), variants))
+        list(pool.map(lambda variant: live(session.controller, variant, {}, Measuring(measure)), variants))
     return count / (time.perf_counter() - before)
 
 

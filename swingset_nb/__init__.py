@@ -4,7 +4,7 @@
 do next. Nothing else happens at import: the engine is prepared when a vat first needs it.
 
 `fetch()` asks for an object of another world. `session()` gives access to everything that has no magic, such
-as devices, meters and host functions.
+as devices, meters and host functions. `progress_bar()` shows how far a sweep is.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
     from typing import Any
 
     from IPython.core.interactiveshell import InteractiveShell
@@ -46,6 +47,25 @@ def session() -> Session:
     from swingset_nb.extension import loaded
 
     return loaded(get_ipython()).notebook.require().session
+
+
+def progress_bar(what: str = "done") -> Callable[[int, int], None]:
+    """A bar under the running cell, for what runs long: `sweep(..., progress=swingset_nb.progress_bar())`.
+
+    `what` stands before it. It is shown after `progress_after` seconds, and removed at the end. Raises
+    `RuntimeError` where the extension is not loaded.
+    """
+    from IPython import get_ipython
+
+    from swingset.model.counting import bar
+    from swingset_nb.extension import loaded
+
+    line = loaded(get_ipython()).notebook.progress
+
+    def show(done: int, of: int) -> None:
+        line.stage(f"{what} {bar(done, of)}", 1.0 if done == of else None)
+
+    return show
 
 
 def fetch(source: str | os.PathLike[str] | None = None) -> Any:

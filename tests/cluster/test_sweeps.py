@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from swingset.cluster import (
     verify_worlds,
 )
 from swingset.cluster.variants import plain, spelled, variant_of
+from swingset.model.counting import bar
 from swingset.vat import E
 
 distributed = pytest.importorskip("distributed")
@@ -243,6 +245,20 @@ def test_progress_and_outcomes_as_they_come(bank: Any) -> None:
     assert list(found.frame()["balance"]) == [outcome.row["balance"] for outcome in found]
 
 
+def test_a_bar_is_drawn_and_removed(
+    bank: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a terminal, over itself; where there is none, nothing is written."""
+    for is_terminal in (False, True):
+        sweeps._known.clear()
+        monkeypatch.setattr(sys.stderr, "isatty", lambda shown=is_terminal: shown)
+        sweep(bank[0], AMOUNTS[:2], crank_of, processes=0, progress=True)
+        drawn = capsys.readouterr().err.split("\r\x1b[K")
+        wanted = ["", f"{'░' * 30} 0 of 2", f"{'█' * 15}{'░' * 15} 1 of 2", ""]
+        assert drawn == (wanted if is_terminal else [""])
+    assert bar(0, 0).endswith(" 0 of 0")
+
+
 def test_one_that_is_stopped_goes_on_from_there(bank: Any) -> None:
     """An interrupt ends a sweep; what had come is known when it is repeated."""
     session, purse = bank
@@ -374,3 +390,76 @@ def test_processes_that_are_killed_lose_nothing(bank: Any) -> None:
             thread.join()
     assert killed > 20
     print(f"100 sweeps of {len(AMOUNTS)} forks, {killed} processes killed: 0 lost, 0 doubled, 0 different")
+
+
+SAYERS = """
+from swingset.vat import E, remotable
+
+@remotable
+class Sayer:
+    def __init__(self):
+        self.heard = []
+
+    def hear(self, who: str, number: int) -> None:
+        self.heard.append(f"{who}{number}")
+
+    def tell(self, other, who: str, count: int) -> None:
+        for number in range(count):
+            E(other).hear(who, number)
+
+    def all_heard(self) -> list:
+        return self.heard
+
+def build_root_object():
+    return Sayer()
+"""
+
+
+class LastFirst:
+    """A scheduler that takes what came last."""
+
+    def choose(self, store: Any) -> Any:
+        events = list(store.queues.all())
+        return events[-1] if events else None
+
+
+def heard(trial: Trial) -> Any:
+    """What the listener hears of two vats that both send to it."""
+    for who in "ab":
+        E(trial.root(who)).tell(trial.root("listener"), who, 3)
+    trial.run()
+    return {"heard": "".join(trial.wait(E(trial.root("listener")).all_heard()))}
+
+
+def test_another_scheduler_is_another_order(processes: Any) -> None:
+    """A variant may name one. Each seed has an order of its own, and each sender's messages keep theirs."""
+    with swingset.open_world(worker="local") as world:
+        for name in ("a", "b", "listener"):
+            world.create_vat(name, [(name, SAYERS)])
+        variants = [
+            Variant(),
+            Variant(scheduler="last first"),
+            *(Variant({"seed": seed}, scheduler="shuffled") for seed in range(8)),
+            Variant(scheduler="unknown"),
+        ]
+        given: dict[str, Any] = {"schedulers": {"last first": lambda _values: LastFirst()}}
+        here = sweep(world, variants, heard, processes=0, **given)
+        sweeps._known.clear()
+        there = sweep(world, variants, heard, client=processes, **given)
+    assert rows(here) == rows(there)
+    orders = [outcome.row["heard"] for outcome in here[:-1]]
+    assert orders[:2] == ["a0a1a2b0b1b2", "b2b1b0a2a1a0"]
+    assert len(set(orders[2:])) > 3
+    for order in orders[2:]:
+        assert order.replace("b0", "").replace("b1", "").replace("b2", "") == "a0a1a2"
+        assert order.replace("a0", "").replace("a1", "").replace("a2", "") == "b0b1b2"
+    assert "there are: shuffled, last first" in (here[-1].error or "")
+
+
+def test_another_scheduler_is_another_task(bank: Any) -> None:
+    """An outcome in one order is not taken for one in another."""
+    given: dict[str, Any] = {"processes": 0}
+    assert sweep(bank[0], [Variant()], crank_of, **given).known == 0
+    assert sweep(bank[0], [Variant(scheduler="shuffled")], crank_of, **given).known == 0
+    with pytest.raises(BadVariant, match="comes in its order"):
+        sweep(bank[0], [Variant(at=1, again=True, scheduler="shuffled")], crank_of, **given)

@@ -226,6 +226,9 @@ def test_progress_leaves_nothing_behind(players: Kernel) -> None:
     slow = players.run("%swingset run")
     assert slow.shown[0]["text/plain"].startswith("… running: crank")
     assert slow.updates[-1] == {}
+    bar = players.run("import swingset_nb\nshow = swingset_nb.progress_bar('forks')\nshow(0, 2)\nshow(2, 2)")
+    assert bar.shown[0]["text/plain"] == f"… forks {'░' * 30} 0 of 2"
+    assert bar.updates[-1] == {}
     players.run("%config SwingSet.progress_after = 600.0")
     players.run("%config SwingSet.run_limit = 100000")
 

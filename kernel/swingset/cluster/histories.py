@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from swingset.cluster.bars import listener
 from swingset.cluster.carrying import Carried, carry
 from swingset.cluster.packs import Bringer, Lacking
 from swingset.cluster.parcels import Rows
@@ -48,7 +49,7 @@ def verify_history(
     processes: int | None = None,
     client: Client | None = None,
     slices: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | bool = False,
     each: Callable[[SliceReplayed], None] | None = None,
 ) -> Verified:
     """Verify a world whose history is replayed in slices, many at the same time.
@@ -60,7 +61,7 @@ def verify_history(
         processes: of this machine, None for one for each core, 0 for none but this.
         client: a client of a Dask cluster, whose processes are used instead.
         slices: how many there are at most, None for two for each process.
-        progress: called with how many slices are done, and how many there are.
+        progress: called with how many slices are done, and how many there are, as in `sweep`.
         each: called with each slice as it comes.
     Returns:
         What `swingset.verify` returns.
@@ -75,13 +76,14 @@ def verify_history(
         >>> verify_history(world, 3, processes=0, slices=2).ok
         True
     """
+    show = listener(progress)
     controller = world.controller if isinstance(world, Session) else world
     if not isinstance(controller, Controller):
         with open_world(controller, create=False, look_only=True) as opened:
-            return _verify(opened, opened.path or "", depth, processes, client, slices, progress, each)
+            return _verify(opened, opened.path or "", depth, processes, client, slices, show, each)
     with controller.lock:
         path = None if controller.engines else controller.path
-        return _verify(controller, path, depth, processes, client, slices, progress, each)
+        return _verify(controller, path, depth, processes, client, slices, show, each)
 
 
 def _verify(

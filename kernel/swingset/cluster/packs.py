@@ -50,6 +50,7 @@ class Packs:
         self._futures: OrderedDict[str, Any] = OrderedDict()
         self._sizes: dict[str, int] = {}
         self._pack_of: dict[bytes, str] = {}
+        self._times = 0
 
     def with_rows(self, names: tuple[bytes, ...], rows: Rows) -> list[Any]:
         """The packs that have these rows; those that are in none are put into new ones."""
@@ -72,7 +73,9 @@ class Packs:
 
     def _give(self, rows: dict[bytes, bytes], size: int) -> None:
         pack = hashlib.sha256(b"".join(rows)).hexdigest()
-        self._futures[pack] = self._client.submit(_itself, rows, key=f"swingset-pack-{pack}")
+        self._times += 1  # the scheduler remembers a name that has failed
+        key = f"swingset-pack-{pack}-{self._times}"
+        self._futures[pack] = self._client.submit(_itself, rows, key=key)
         self._sizes[pack] = size
         self._pack_of.update(dict.fromkeys(rows, pack))
 

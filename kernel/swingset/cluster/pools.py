@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from swingset.cluster.carrying import Carried, unpacked
 from swingset.cluster.outcomes import TrialOutcome
 from swingset.cluster.packs import LOST, Bringer, Lacking
-from swingset.cluster.trials import Measure, outcome_of
+from swingset.cluster.trials import Measuring, outcome_of
 from swingset.cluster.variants import Variant
 from swingset.core.errors import KernelError
 from swingset.host.worlds.controller import Controller
@@ -107,18 +107,18 @@ def here() -> str:
     return str(worker.address)
 
 
-def play(carried: Carried, measure: Measure, task: Task) -> TrialOutcome | Lacking:
+def play(carried: Carried, measuring: Measuring, task: Task) -> TrialOutcome | Lacking:
     """Live a variant of a world that was brought into this process.
 
     Args:
         carried: the world.
-        measure: called in the fork.
+        measuring: has the measure, which is called in the fork.
         task: the variant.
     """
     with the_world(carried) as found:
         if isinstance(found, Lacking):
             return found
-        return outcome_of(found, task.place, task.name, task.variant, task.refs, measure)
+        return outcome_of(found, task.place, task.name, task.variant, task.refs, measuring)
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from swingset.cluster.bars import listener
 from swingset.cluster.carrying import Carried, carry, name_of
 from swingset.cluster.outcomes import Sweep, TrialOutcome
 from swingset.cluster.packs import Bringer
 from swingset.cluster.parcels import Rows
 from swingset.cluster.pools import Shared, Task, clients, over, play
-from swingset.cluster.trials import Measure, Trial, live, outcome_of
-from swingset.cluster.variants import BadVariant, Variant, task_name, variant_of
+from swingset.cluster.trials import MakeScheduler, Measure, Measuring, Trial, live, outcome_of
+from swingset.cluster.variants import BadVariant, Variant, spelled, task_name, variant_of
 from swingset.host.sessions.session import Session
 from swingset.host.variables.looking import is_reference
 from swingset.host.worlds.controller import Controller
@@ -49,9 +50,10 @@ def sweep(
     measure: Measure,
     *,
     refs: Mapping[str, Any] | None = None,
+    schedulers: Mapping[str, MakeScheduler] | None = None,
     processes: int | None = None,
     client: Client | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | bool = False,
     each: Callable[[TrialOutcome], None] | None = None,
     cache: str | os.PathLike[str] | None = None,
 ) -> Sweep:
@@ -65,10 +67,13 @@ def sweep(
             in other processes, so it may use nothing of the live world, and it should ask for nothing outside
             of the fork: chance and times are values of the variant.
         refs: references of the session that the measure may use, by name: `trial.ref("purse")`.
+        schedulers: makers of schedulers that variants may name, called with their values. One named
+            `shuffled`, the order that belongs to the value `seed`, is always there.
         processes: of this machine, None for one for each core, 0 for none but this. They need the extra
             `cluster`.
         client: a client of a Dask cluster, whose processes are used instead.
-        progress: called with how many variants are done, and how many there are.
+        progress: called with how many variants are done, and how many there are. True draws a bar in the
+            terminal; in a notebook `swingset_nb.progress_bar()` does.
         each: called with each outcome as it comes.
         cache: a folder in which outcomes are kept and looked for, by the names of their tasks.
     Returns:
@@ -97,7 +102,8 @@ def sweep(
         crank = controller.crank
         brought = None if client is None and processes == 0 else carry(controller, past=past)
         world_id = name_of(controller, past=past) if brought is None else brought[0].id
-    print_of = fingerprint(measure)
+    measuring = Measuring(measure, dict(schedulers or {}))
+    print_of = _fingerprint(measuring)
     once = secrets.token_hex(
         16
     )  # a measure that nothing tells apart from others has no outcomes to find again
@@ -109,31 +115,32 @@ def sweep(
     }
     found = {} if kept is None else {name: known for name in tasks if (known := kept.get(name)) is not None}
     before = len(found)
-    _tell(progress, before, len(tasks))
+    show = listener(progress)
+    _tell(show, before, len(tasks))
     for outcome in found.values():
         _tell(each, outcome)
     left = {name: task for name, task in tasks.items() if name not in found}
-    for outcome in _lived(controller, brought, measure, left, client, processes):
+    for outcome in _lived(controller, brought, measuring, left, client, processes):
         found[outcome.name] = outcome
         if kept is not None:
             kept.put(outcome)
         _tell(each, outcome)
-        _tell(progress, len(found), len(tasks))
+        _tell(show, len(found), len(tasks))
     ordered = [_at(found[name], place) for place, name in enumerate(names)]
-    return Sweep(ordered, before, partial(_again, controller, made, named, measure, world_id, crank))
+    return Sweep(ordered, before, partial(_again, controller, made, named, measuring, world_id, crank))
 
 
 def _lived(
     controller: Controller,
     brought: tuple[Carried, Rows] | None,
-    measure: Measure,
+    measuring: Measuring,
     tasks: Mapping[str, Task],
     client: Client | None,
     processes: int | None,
 ) -> Iterator[TrialOutcome]:
     if brought is None:
         for task in tasks.values():
-            yield outcome_of(controller, task.place, task.name, task.variant, task.refs, measure)
+            yield outcome_of(controller, task.place, task.name, task.variant, task.refs, measuring)
     elif tasks:
         many = min(os.cpu_count() or 1 if processes is None else processes, len(tasks))
 
@@ -142,7 +149,7 @@ def _lived(
 
         carried, rows = brought
         world_name, measure_name = f"world-{carried.id}", f"measure-{secrets.token_hex(16)}"
-        shared = {world_name: carried, measure_name: measure}
+        shared = {world_name: carried, measure_name: measuring}
         given = {name: (Shared(world_name), Shared(measure_name), task) for name, task in tasks.items()}
         with clients(client, many) as using:
             yield from over(using, play, shared, given, lost, Bringer(using, [carried], rows))
@@ -152,7 +159,7 @@ def _again(
     controller: Controller,
     variants: list[Variant],
     refs: Mapping[str, str],
-    measure: Measure,
+    measuring: Measuring,
     world: str,
     crank: int,
     place: int,
@@ -164,7 +171,7 @@ def _again(
         past = any(each.at is not None for each in variants)
         if variant.at is None and name_of(controller, past=past) != world:
             variant = replace(variant, at=crank)
-        return live(controller, variant, refs, measure, look)
+        return live(controller, variant, refs, measuring, look)
 
 
 def _at(outcome: TrialOutcome, place: int) -> TrialOutcome:
@@ -201,6 +208,14 @@ def _refuse_live(measure: Measure) -> None:
                 f"{words}: a fork has its own. Give refs={{{name!r}: {name}}} to the sweep, and use"
                 f" trial.ref({name!r}) in the measure"
             )
+
+
+def _fingerprint(measuring: Measuring) -> str | None:
+    """A hash of the measure and the schedulers; None if nothing tells one of them apart."""
+    prints = [fingerprint(measuring.measure)]
+    for name, make in sorted(measuring.schedulers.items()):
+        prints += [name, fingerprint(make)]
+    return None if None in prints else hashlib.sha256(spelled(prints).encode()).hexdigest()
 
 
 def fingerprint(measure: Callable[..., Any]) -> str | None:

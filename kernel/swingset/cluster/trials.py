@@ -8,12 +8,13 @@ outcome, not a reason to stop the others.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from traceback import walk_tb
 from typing import Any
 
 from swingset.cluster.outcomes import TrialOutcome
 from swingset.cluster.variants import BadVariant, Variant, plain
+from swingset.core.scheduler import Scheduler, Shuffled
 from swingset.guest.base.promises import Promise
 from swingset.guest.sending.eventual import E
 from swingset.host.sessions.session import Session
@@ -27,6 +28,22 @@ from swingset.world.records import CrankRecord
 
 Measure = Callable[["Trial"], Any]
 """What a sweep calls in each fork; it returns the row of the variant, or a promise for it."""
+
+MakeScheduler = Callable[[dict[str, Any]], Scheduler]
+"""Makes the scheduler of a fork, of the values of its variant."""
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """What all variants of a sweep have in common: the measure, and the schedulers that they may name."""
+
+    measure: Measure
+    schedulers: Mapping[str, MakeScheduler] = field(default_factory=dict)
+
+
+def shuffled(values: Mapping[str, Any]) -> Scheduler:
+    """The scheduler `shuffled`, which every sweep has: the order that belongs to `seed` of the values."""
+    return Shuffled(str(values.get("seed", "")))
 
 
 class Trial:
@@ -86,7 +103,7 @@ def live(
     controller: Controller,
     variant: Variant,
     refs: Mapping[str, str],
-    measure: Measure,
+    measuring: Measuring,
     look: Callable[[Trial], None] | None = None,
 ) -> tuple[WhatIf, str | None]:
     """Live a variant in a fork of a world.
@@ -95,7 +112,8 @@ def live(
         controller: the world, which stays as it is.
         variant: what is other.
         refs: the kernel's names of references that the measure may use, by the names it uses.
-        measure: called in the fork, which runs until nothing can run before and after it.
+        measuring: has the measure, which is called in the fork. It runs until nothing can run before and
+            after it.
         look: called in the fork at its end.
     Returns:
         What came of it, with the row as its answer, and the digest of the fork at its end; None if it did not
@@ -109,7 +127,7 @@ def live(
             for vat, method, args in variant.send:
                 trial.sent.append(getattr(E(trial.root(vat)), method)(*args))
         trial.run()
-        row = measure(trial)
+        row = measuring.measure(trial)
         if isinstance(row, Promise):
             row = trial.wait(row)
         trial.run()
@@ -119,7 +137,8 @@ def live(
         return plain(row if isinstance(row, Mapping) else {"answer": row}, "the row of the measure")
 
     if not variant.again or variant.at is None:
-        found = what_if(controller, act, at=variant.at, code=variant.code or None)
+        order = _scheduler(variant, measuring)
+        found = what_if(controller, act, at=variant.at, code=variant.code or None, scheduler=order)
         return found, ended[0] if ended else None
     added = [Addition(variant.at, *message) for message in variant.send]
     with branch(controller, at=variant.at, drop=variant.drop, add=added, code=variant.code or None) as past:
@@ -131,8 +150,24 @@ def live(
         return found, ended[0] if ended else None
 
 
+def _scheduler(variant: Variant, measuring: Measuring) -> Scheduler | None:
+    """The scheduler that a variant names; None for the world's own."""
+    if not variant.scheduler:
+        return None
+    known = {"shuffled": shuffled, **measuring.schedulers}
+    if variant.scheduler not in known:
+        words = f"there is no scheduler {one_line(variant.scheduler, 60)!r}; there are: {', '.join(known)}"
+        raise BadVariant(f"{words}. Give it to the sweep: schedulers={{name: what makes it of the values}}")
+    return known[variant.scheduler](dict(variant.values))
+
+
 def outcome_of(
-    controller: Controller, place: int, name: str, variant: Variant, refs: Mapping[str, str], measure: Measure
+    controller: Controller,
+    place: int,
+    name: str,
+    variant: Variant,
+    refs: Mapping[str, str],
+    measuring: Measuring,
 ) -> TrialOutcome:
     """Live a variant; whatever goes wrong in the fork is its outcome.
 
@@ -142,10 +177,11 @@ def outcome_of(
         name: the name of the task.
         variant: what is other.
         refs: the kernel's names of references that the measure may use.
-        measure: called in the fork.
+        measuring: has the measure.
     """
+    measure = measuring.measure
     try:
-        found, digest = live(controller, variant, refs, measure)
+        found, digest = live(controller, variant, refs, measuring)
     except Exception as problem:
         return TrialOutcome(place, name, dict(variant.values), error=_in_words(problem, measure))
     error = None if found.error is None else _in_words(found.error, measure)

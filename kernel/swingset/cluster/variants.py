@@ -33,7 +33,8 @@ class Variant:
     messages that are sent as the fork begins, each a vat's name, a method and its arguments. `code` has vats
     that are upgraded to other parts, by name. `at` is the crank after which the fork begins, None for the
     present. With `again`, what came from outside since then comes again before the measure, as in
-    `swingset.branch`, but for the records whose numbers are in `drop`.
+    `swingset.branch`, but for the records whose numbers are in `drop`. `scheduler` names another order of the
+    run-queue, for example `shuffled`; of the value `seed` it depends which.
 
     Example:
         >>> from swingset.cluster import Variant
@@ -47,6 +48,7 @@ class Variant:
     at: int | None = None
     again: bool = False
     drop: Sequence[int] = ()
+    scheduler: str = ""
 
 
 def variant_of(given: Variant | Mapping[str, Any], place: int) -> Variant:
@@ -77,7 +79,10 @@ def variant_of(given: Variant | Mapping[str, Any], place: int) -> Variant:
         raise BadVariant(f"{where}: what comes again is what came since a crank: say `at`")
     if made.drop and not made.again:
         raise BadVariant(f"{where}: what is dropped is dropped of what comes again: say `again=True`")
-    return Variant(values, tuple(sends), code, made.at, made.again, tuple(map(int, made.drop)))
+    if made.scheduler and made.again:
+        raise BadVariant(f"{where}: what comes again comes in its order: leave out the scheduler, or `again`")
+    scheduler = str(made.scheduler)
+    return Variant(values, tuple(sends), code, made.at, made.again, tuple(map(int, made.drop)), scheduler)
 
 
 def _is_method(name: object) -> bool:
@@ -135,6 +140,6 @@ def task_name(world: str, variant: Variant, refs: Mapping[str, str], measure: st
     """
     content = [
         *(world, dict(variant.values), list(variant.send), {k: list(v) for k, v in variant.code.items()}),
-        *(variant.at, variant.again, list(variant.drop), dict(refs), measure),
+        *(variant.at, variant.again, list(variant.drop), variant.scheduler, dict(refs), measure),
     ]
     return hashlib.sha256(spelled(content).encode()).hexdigest()

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from swingset.cluster.bars import listener
 from swingset.cluster.carrying import Carried, carry, opened, unpacked
 from swingset.cluster.packs import Bringer, Lacking
 from swingset.cluster.parcels import Rows
@@ -83,7 +84,7 @@ def run_worlds(
     past: bool = True,
     processes: int | None = None,
     client: Client | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | bool = False,
     each: Callable[[NewWorld], None] | None = None,
 ) -> list[NewWorld]:
     """Run whole worlds elsewhere: load each, feed it, run it, and bring the new world back as an archive.
@@ -98,7 +99,7 @@ def run_worlds(
         processes: of this machine, None for one for each core, 0 for none but this. They need the extra
             `cluster`.
         client: a client of a Dask cluster, whose processes are used instead.
-        progress: called with how many tasks are done, and how many there are.
+        progress: called with how many tasks are done, and how many there are, as in `sweep`.
         each: called with each new world as it comes.
     Returns:
         The new worlds, in the order of the tasks. What goes wrong in one is its `error`.
@@ -134,11 +135,12 @@ def run_worlds(
     total = len(done) + len(left)
     for known in done.values():
         _tell(each, known)
-    _tell(progress, len(done), total)
+    show = listener(progress)
+    _tell(show, len(done), total)
     for name, new, archive in _ran(worlds, rows, feed, past, left, client, processes):
         done[name] = kept = _keep(folder, new, archive)
         _tell(each, kept)
-        _tell(progress, len(done), total)
+        _tell(show, len(done), total)
     return [replace(done[name], place=place) for place, (name, *_) in enumerate(made)]
 
 

@@ -12,6 +12,7 @@ it, or a faster one, finds it in its place. Only a later upgrade of the same vat
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,8 +26,10 @@ from swingset.model.messages import (
     Collect,
     CreateVat,
     Event,
+    Notify,
     QueuedEvent,
     Reap,
+    Send,
     UpgradeVat,
 )
 
@@ -48,6 +51,35 @@ class FirstComeFirstServed:
     def choose(self, store: KernelStore) -> tuple[int, QueuedEvent] | None:
         """The head of the run-queue."""
         return store.queues.head()
+
+
+class Shuffled:
+    """Another order that the senders cannot tell from an accident: one of many, named by a seed.
+
+    What one vat has sent comes in the order in which it was sent, and so do the notifications of one vat;
+    between those the order is by chance. The chance is a hash of the seed and the position, so the order is
+    the same on every host, whenever it is asked for. It looks at the whole run-queue in each crank.
+    """
+
+    def __init__(self, seed: int | str) -> None:
+        self.seed = seed
+
+    def choose(self, store: KernelStore) -> tuple[int, QueuedEvent] | None:
+        """One of the first events of all flows."""
+        first: dict[tuple[str, str | None], tuple[int, QueuedEvent]] = {}
+        for seq, event in store.queues.all():
+            first.setdefault(_flow(event), (seq, event))
+        return min(first.values(), key=lambda found: self._chance(found[0]), default=None)
+
+    def _chance(self, seq: int) -> bytes:
+        return hashlib.sha256(f"{self.seed}:{seq}".encode()).digest()
+
+
+def _flow(event: QueuedEvent) -> tuple[str, str | None]:
+    """Events of one flow keep their order."""
+    if isinstance(event, Send):
+        return "sent by", event.sender
+    return ("to", event.vat) if isinstance(event, Notify) else ("others", None)
 
 
 class Table(Protocol):

@@ -14,3 +14,12 @@ def plural(count: int, noun: str) -> str:
 def waits(count: int, noun: str) -> str:
     """A count with its noun, which waits: `1 message waits`, `2 messages wait`."""
     return f"{plural(count, noun)} {'waits' if count == 1 else 'wait'}"
+
+
+_WIDTH = 30
+
+
+def bar(done: int, of: int) -> str:
+    """A progress bar as text, with its numbers."""
+    full = _WIDTH if of == 0 else _WIDTH * done // of
+    return f"{'█' * full}{'░' * (_WIDTH - full)} {done:,} of {of:,}"

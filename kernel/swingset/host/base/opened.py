@@ -115,14 +115,20 @@ class Opened:
         """The moments of the world's past."""
         return Past(self.world)
 
-    def fork(self, at: int | None = None, engines: Mapping[str, WorkerFactory] | None = None) -> Opened:
+    def fork(
+        self,
+        at: int | None = None,
+        engines: Mapping[str, WorkerFactory] | None = None,
+        scheduler: Scheduler | None = None,
+    ) -> Opened:
         """Make a second world in memory, as it is now, or as it was after a crank.
 
-        It is on the same engines, or on those that are given.
+        It is on the same engines and has the same scheduler, or those that are given.
         """
         with self.lock:
             refuse_within_crank(self.kernel.store)
-            choices = replace(self.choices, online=self.kernel.warehouse.capacity)
+            chosen = scheduler or self.choices.scheduler
+            choices = replace(self.choices, online=self.kernel.warehouse.capacity, scheduler=chosen)
             target = None if at is None else self.past.after_crank(at)
             twin = self.world.fork()
             try:

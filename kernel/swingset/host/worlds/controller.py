@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from swingset.core.report import CrankReport
+from swingset.core.scheduler import Scheduler
 from swingset.host.base import starting
 from swingset.host.base.engines import WorkerKind
 from swingset.host.base.opened import Opened
@@ -90,7 +91,7 @@ class Controller(Views):
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.close(keep=kind is None)
 
-    def fork(self, at: int | None = None) -> Controller:
+    def fork(self, at: int | None = None, *, scheduler: Scheduler | None = None) -> Controller:
         """Make a second world in memory, on the same engines; `close` discards it.
 
         It has the state of this world, or the one right after a crank, from which its vats then go on.
@@ -98,6 +99,7 @@ class Controller(Views):
 
         Args:
             at: the number of a crank; None for the present.
+            scheduler: chooses among the events of its run-queue; None for the one of this world.
         Raises:
             NoSuchMoment: if the history does not lead to that crank.
             KernelError: if that state has local vats, and the world is not trusted with them.
@@ -110,7 +112,7 @@ class Controller(Views):
             ...     earlier.crank
             1
         """
-        return Controller(self._opened.fork(at))
+        return Controller(self._opened.fork(at, scheduler=scheduler))
 
     def at(self, crank: int) -> Moment:
         """Look at the world as it was right after a crank, before what was requested next. Nothing is run.

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from swingset.core.errors import KernelError, VatFault
+from swingset.core.scheduler import Scheduler
 from swingset.guest.base.promises import Promise
 from swingset.host.base.outputs import Output
 from swingset.host.base.policies import RunPolicy
@@ -135,6 +136,7 @@ def what_if(
     again: bool = False,
     code: Mapping[str, Parts] | None = None,
     policy: RunPolicy | None = None,
+    scheduler: Scheduler | None = None,
     session: Callable[[Controller, str], Session] = Session,
 ) -> WhatIf:
     """Run code in a fork of a world, and compare the fork with the world, which is not changed.
@@ -152,6 +154,7 @@ def what_if(
         code: vats that are upgraded to other parts as the fork begins, by name. With `at`, what came since
             then comes again after `act`.
         policy: how far each run of the fork goes at most; None runs until nothing can run.
+        scheduler: chooses among the events of the fork's run-queue; None for the one of the world.
         session: makes the session in the fork, from its controller and the name of its vat.
     Raises:
         NoSuchMoment: if the history does not lead to crank `at`.
@@ -184,7 +187,7 @@ def what_if(
         if later is not None and act is None:
             return _branched(controller, later, code)
         begins = at if at is None or not drop else at - 1
-        fork = controller.fork(begins)
+        fork = controller.fork(begins, scheduler=scheduler)
         stack.callback(lambda: fork.close(keep=False))
         living = None
         if later is not None and begins is not None:
