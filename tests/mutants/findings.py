@@ -852,4 +852,28 @@ UNDONE = [
         "                self._listen(transport, options)\n",
         "scenarios/test_cards.py::test_who_dials_an_old_key_finds_the_new_one",
     ),
+    Undone(
+        "L",
+        "an old answer to a hello of another connection ends a link",
+        "link_hello",
+        '            if said.answers != row["nonce"]:\n                raise Malformed(ANOTHER)\n',
+        "",
+        "net/test_storms.py",
+    ),
+    Undone(
+        "L",
+        "what was said on another connection is taken as if it were said on this one",
+        "link_said",
+        '    if type(bond) is not bytes or bond.hex() != row.get("bond"):\n',
+        "    if type(bond) is not bytes:\n",
+        "net/test_hostile_links.py::test_what_was_said_on_another_connection_is_not_taken",
+    ),
+    Undone(
+        "L",
+        "what comes over the wire and is thrown away changes the digest of a world",
+        "wire_line",
+        "                if self._due():\n                    self._forget_sent()",
+        "                self._forget_sent()\n                if self._due():\n                    pass",
+        "scenarios/test_networking.py::test_what_comes_and_is_thrown_away_changes_no_world",
+    ),
 ]
