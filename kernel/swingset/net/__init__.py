@@ -6,7 +6,8 @@ Modules import each other relatively, so that a vat can have them under a name o
 """
 
 MODULES = (
-    *("values", "syrup", "framing", "locators", "keys", "dialects", "limits", "store", "outside", "capdata"),
+    *("values", "syrup", "framing", "locators", "nearness", "keys", "dialects", "limits", "store", "outside"),
+    "capdata",
     *(
         "names",
         "extents",

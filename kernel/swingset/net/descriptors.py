@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from . import locators
 from .dialects import DIALECTS, UNREAD, Dialect, placed
 from .extents import measured
+from .nearness import bound
 from .routing import WEB, disconnected
 from .values import (
     UNDEFINED,
@@ -203,7 +204,8 @@ class Descriptors:
         if item.label == locators.STURDYREF:
             found = locators.sturdyref_from_record(item)
             secret = self._core.wire.hide(found.swissnum)
-            said = {"kind": "sturdy", "uri": locators.uri(found.locator)}
+            nearest = bound(self._core.sessions.live(conn), self._core.limits)
+            said = {"kind": "sturdy", "uri": locators.uri(found.locator), "nearest": nearest}
             return self._core.names.new({**said, "secret": secret, "length": len(found.swissnum)})
         position = position_in(item)
         if item.label == EXPORT:

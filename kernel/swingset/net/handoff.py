@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from . import keys, locators, syrup
 from .dialects import DELIVER
 from .names import LOCAL
+from .nearness import bound
 from .outside import Cut
 from .sessions import is_trusted
 from .values import Failure, Malformed, Record, Ref, Refused, Symbol, kind_of
@@ -98,8 +99,8 @@ class Handoff:
             self._core.cells.reject(cell, Failure("the gift is an object of the receiver itself"))
         else:
             self._core.sessions.count(conn, "introduced")
-            certificate = syrup.write(item).hex()
-            self._core.reaching.reach(locators.uri(exporter), ["gift", certificate, conn, cell])
+            certificate, near = syrup.write(item).hex(), bound(row, self._core.limits)
+            self._core.reaching.reach(locators.uri(exporter), ["gift", certificate, conn, cell], near)
         return cell
 
     def withdrawal(self, conn: str, certificate: bytes, gifter: str) -> list[Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from . import capdata, locators
+from . import capdata, locators, nearness
 from .core import Core
 from .limits import Limits
 from .operations import receive
@@ -372,6 +372,7 @@ class Hub:
         row = self._core().names.row(name)
         if row is None or row["kind"] != "sturdy":
             raise Refused(f"{name} is no sturdyref")
+        nearness.check(_located(row["uri"]), row.get("nearest", 0), self._limits)
         return self._enliven(row["uri"], row["secret"], row["length"])
 
     def _enliven(self, uri: str, handle: str, length: int) -> str:

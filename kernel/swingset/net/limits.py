@@ -24,6 +24,7 @@ class Limits:
     peer_bytes: int = _limit(
         0, "bytes of all messages of a peer since the world was opened, or limits were set"
     )
+    near: int = _limit(0, "1 if peers that are farther away may name addresses of this machine and network")
     peer_computrons: int = _limit(0, "computrons with which those messages are read")
     message_bytes: int = _limit(1_000_000, "bytes of one message, compared before it is read")
     values: int = _limit(100_000, "values in one message, containers and what is in them")
@@ -75,4 +76,4 @@ class Limits:
 LEAST, MOST = 1, 10**12
 """Between what each limit is, but for those for which 0 means none."""
 
-MAY_BE_NONE = frozenset({"peer_bytes", "peer_computrons"})
+MAY_BE_NONE = frozenset({"near", "peer_bytes", "peer_computrons"})

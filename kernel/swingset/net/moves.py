@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from . import cards, locators
 from .cards import Statement
 from .locators import Locator
+from .nearness import bound, nearness
 from .values import Malformed, Record, Refused, Symbol
 
 if TYPE_CHECKING:
@@ -64,13 +65,20 @@ class Moves:
     # What is said.
 
     def follow(
-        self, data: bytes, peer: str | None = None, *, most: int | None = None, keep: bool = True
+        self,
+        data: bytes,
+        peer: str | None = None,
+        *,
+        most: int | None = None,
+        keep: bool = True,
+        nearest: int = 0,
     ) -> int:
         """Take in a card; returns how much of it is news.
 
         Args:
             data: its bytes.
             keep: False to look only.
+            nearest: how near an address may be that it says; a nearer one is passed over.
             most: of how many keys something may be known then; None for any number.
             peer: the designator of the peer that said it, which may say it of itself only; None for a person.
         Raises:
@@ -78,7 +86,7 @@ class Moves:
         """
         try:
             said = cards.read_statements(data, self._core.wire.verify)
-            found = sum(self._take(each) for each in sorted(said, key=_order))
+            found = sum(self._take(each, nearest) for each in sorted(said, key=_order))
             if peer is not None and any(self.newest(each.designator) != peer for each in said):
                 raise Malformed("a peer says of itself only where it has moved to")
             if keep:
@@ -112,8 +120,8 @@ class Moves:
             return bool(said.number > row["at"].get(said.where.transport, (-1,))[0])
         return True
 
-    def _take(self, said: Statement) -> bool:
-        if not self._is_news(said):
+    def _take(self, said: Statement, nearest: int) -> bool:
+        if not self._is_news(said) or (said.where is not None and nearness(said.where) < nearest):
             return False
         row = self._row(said.designator)
         if said.next is not None:
@@ -162,7 +170,8 @@ class Moves:
             raise Refused("a peer that is not proved does not say where it has moved to")
         # Of whom nothing is held here is a stranger, and leaves room for others. A person is always believed.
         most = self._core.limits.moves if row["imports"] else self._core.limits.moves // 2
-        self.follow(data, self._core.sessions.peer_of(conn).rpartition(".")[0], most=most)
+        designator = self._core.sessions.peer_of(conn).rpartition(".")[0]
+        self.follow(data, designator, most=most, nearest=bound(row, self._core.limits))
 
 
 def _order(said: Statement) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import locators
+from .nearness import ANYWHERE, check, nearness
 from .outside import Cut
 from .values import Failure, Hidden, Record, Ref, Refused, Symbol
 
@@ -78,8 +79,8 @@ class Reaching:
         names.touch(value.name)
         return Ref(name)
 
-    def reach(self, uri: str, wanted: list[Any]) -> None:
-        """Do something with a peer, now or once it is reached."""
+    def reach(self, uri: str, wanted: list[Any], nearest: int = 0) -> None:
+        """Do something with a peer, now or once it is reached, which must not be nearer than may be."""
         core = self._core
         found = locators.parse_uri(uri)
         if isinstance(found, locators.Sturdyref):
@@ -92,7 +93,11 @@ class Reaching:
         conn = core.batch.get(f"d.{found.peer}")
         if conn is None:
             try:
+                check(found, nearest, core.limits)
                 conn = core.wire.connect(locators.uri(found))
+            except Refused as problem:
+                self._give_up(wanted, str(problem), "")
+                return
             except Cut as problem:
                 words = (
                     f"nothing was sent: a world without a wire, such as a fork, reaches no other ({problem})"
@@ -158,12 +163,13 @@ class Reaching:
         Returns how much of it is news.
         """
         batch = self._core.batch
+        waiting = batch.get(f"r.{conn}") or [""]
+        nearest = nearness(_locator(waiting[0])) if waiting[0] else ANYWHERE
         try:
-            news = self._core.moves.follow(card)
+            news = self._core.moves.follow(card, nearest=nearest)
         except Refused as problem:
             self.failed(conn, f"it has another key now, and that is refused: {problem}")
             return 0
-        waiting = batch.get(f"r.{conn}") or [""]
         batch.drop(f"r.{conn}")
         if waiting[0] and batch.get(f"d.{_peer(waiting[0])}") == conn:
             batch.drop(f"d.{_peer(waiting[0])}")
@@ -203,9 +209,10 @@ class Reaching:
             else:
                 batch.drop(f"later.{peer}")
 
-    def _give_up(self, wanted: list[Any], why: str) -> None:
-        words = f"nothing was sent: the other world could not be reached ({why})"
-        text = f"{words}; it has to be open, and to listen"
+    def _give_up(
+        self, wanted: list[Any], why: str, remedy: str = "; it has to be open, and to listen"
+    ) -> None:
+        text = f"nothing was sent: the other world could not be reached ({why}){remedy}"
         self._core.cells.reject(wanted[3], Failure(text, "Disconnected", {"code": "unreachable"}))
         if wanted[0] == "gift":
             self._core.handoff.introduced(wanted[2])
@@ -238,5 +245,9 @@ class Reaching:
 
 
 def _peer(uri: str) -> str:
+    return _locator(uri).peer
+
+
+def _locator(uri: str) -> locators.Locator:
     found = locators.parse_uri(uri)
-    return found.locator.peer if isinstance(found, locators.Sturdyref) else found.peer
+    return found.locator if isinstance(found, locators.Sturdyref) else found

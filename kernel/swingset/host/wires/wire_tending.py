@@ -18,6 +18,7 @@ from swingset.host.wires.wire_redial import Cut
 from swingset.model.visible import one_line
 from swingset.net import locators
 from swingset.net.locators import Locator
+from swingset.net.nearness import bound, nearness
 from swingset.net.values import Malformed
 
 if TYPE_CHECKING:
@@ -66,8 +67,7 @@ class Tending:
             elif secrets.lease_ends(peer, now) <= now:
                 words = f"nothing was heard of {one_line(peer, 80)} for {secrets.lease:g} seconds"
                 self._line.tell("part", [link, "expired", f"its lease is over: {words}"])
-            elif self._is_used(link, row):
-                where = looking(self._opened).place(str(row["peer"]))
+            elif self._is_used(link, row) and (where := self._where(link, row)) is not None:
                 cut[link] = Cut(where, (row.get("received", 0), row.get("acked", 0)))
         for peer, uri in self._line.later().items():
             peers.add(peer)
@@ -92,6 +92,14 @@ class Tending:
         """Whether a link that is connected has taken something that it has not acknowledged."""
         rows = [self._line.row(f"link.{link}") or {} for link in self._line.links()]
         return any(row.get("conn") is not None and row.get("received") != row.get("told") for row in rows)
+
+    def _where(self, link: str, row: dict[str, Any]) -> str | None:
+        """Where the peer of a link is dialled; None if it says a place that is nearer than it may."""
+        where = looking(self._opened).place(str(row["peer"]))
+        found, session = locators.parse_uri(where), self._line.row(f"s.{link}")
+        if session is None or not isinstance(found, Locator):
+            return None
+        return where if nearness(found) >= bound(session, self._line.limits()) else None
 
     def _is_used(self, link: str, row: dict[str, Any]) -> bool:
         """Whether anything of a link waits or is held, by either side, and is not all a stranger's.
