@@ -19,7 +19,7 @@ from swingset.model.foreign import said
 from swingset.model.recovering import recovery
 from swingset.time.deliveries.past import NotRepeatable
 from swingset.workers.base import WorkerError
-from swingset.world.errors import NotAWorld, WorldLocked
+from swingset.world.errors import NotAWorld, WorldError, WorldLocked
 
 _LONGEST = 2_000
 
@@ -122,4 +122,5 @@ def next_steps(error: BaseException) -> Sequence[str]:
         if found is not None:
             first = found[1] if found.re.groups else ""
             return [line.replace("$1", first) for line in lines]
-    return more_on(type(error).__name__) or [_SOMEWHERE]
+    code = error.code if isinstance(error, WorldError) else None
+    return more_on(code) or more_on(type(error).__name__) or [_SOMEWHERE]

@@ -11,7 +11,7 @@ import pytest
 
 PROCESSES = multiprocessing.get_context("forkserver")
 
-_IMPORTED = ["pytest", "tests.crash.crash_story", "tests.net.links.side"]
+_IMPORTED = ["pytest", "tests.cluster.failover.holder", "tests.crash.crash_story", "tests.net.links.side"]
 """What children of any test run, because there is one such process for all tests."""
 
 

@@ -39,7 +39,7 @@ LAYERS = {
     "swingset.host": BELOW_THE_HOST,
     "swingset.time": BELOW_THE_HOST | {"swingset.host"},
     "swingset.cluster": BELOW_THE_HOST | {"swingset.host", "swingset.time"},
-    "swingset.command": BELOW_THE_HOST | {"swingset.host", "swingset.time"},
+    "swingset.command": BELOW_THE_HOST | {"swingset.host", "swingset.time", "swingset.cluster"},
     "swingset_nb": {
         "swingset.model",
         "swingset.guest",

@@ -40,6 +40,10 @@ ROOMS: dict[str, dict[str, str]] = {
         "sessions": "base controls wires worlds variables code",
         "top": "base controls wires worlds variables code sessions",
     },
+    "cluster": {
+        "failover": "",
+        "top": "failover",
+    },
     "time": {
         "explorer": "",
         "looking": "",

@@ -39,7 +39,7 @@ MODULES = {
     "swingset.vat.contract": ("vat-contract", "What the code of a contract uses."),
     "swingset.vat.testing": ("vat-testing", "What tests of vat code use."),
     "swingset.testing": ("testing", "What tests of whole worlds use."),
-    "swingset.cluster": ("cluster", "Forks of a world by the thousand."),
+    "swingset.cluster": ("cluster", "Forks of a world by the thousand, and worlds that fail over."),
 }
 """The public modules: the page of each, and what it is for."""
 

@@ -42,37 +42,77 @@ def why_no_postgres() -> str | None:
     return None
 
 
-@contextmanager
-def postgres() -> Iterator[Connect]:
-    """Run a PostgreSQL server on a socket in a folder of its own; yields what connects to it."""
-    import psycopg
+class Server:
+    """A PostgreSQL server on a socket in a folder of its own; it syncs nothing unless it is told to."""
 
-    # Not in a folder of pytest's, which another user may not enter, as the server must be.
-    folder = Path(tempfile.mkdtemp(prefix="swingset-pg-"))
-    data, socket = folder / "data", folder / "s"
-    for made in (data, socket):
-        made.mkdir()
-    as_user: list[str] = []
-    if os.geteuid() == 0:
-        nobody = 65534
-        folder.chmod(0o711)
-        for made in (data, socket):
-            os.chown(made, nobody, nobody)
-        as_user = ["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"]
+    def __init__(self, *, synced: bool = False) -> None:
+        self._synced = synced
+        # Not in a folder of pytest's, which another user may not enter, as the server must be.
+        self._folder = Path(tempfile.mkdtemp(prefix="swingset-pg-"))
+        self._data, self.socket = self._folder / "data", self._folder / "s"
+        for made in (self._data, self.socket):
+            made.mkdir()
+        self._as_user: list[str] = []
+        if os.geteuid() == 0:
+            nobody = 65534
+            self._folder.chmod(0o711)
+            for made in (self._data, self.socket):
+                os.chown(made, nobody, nobody)
+            self._as_user = ["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"]
+        made_as = ("-U", "tests", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C")
+        self._run("initdb", "-D", str(self._data), *made_as)
 
-    def run(name: str, *arguments: str) -> None:
-        command = [*as_user, str(_binary(name)), *arguments]
-        ran = subprocess.run(command, capture_output=True, text=True, cwd=data, timeout=60)
+    def _run(self, name: str, *arguments: str) -> None:
+        command = [*self._as_user, str(_binary(name)), *arguments]
+        ran = subprocess.run(command, capture_output=True, text=True, cwd=self._data, timeout=60)
         assert ran.returncode == 0, ran.stdout + ran.stderr
 
-    run("initdb", "-D", str(data), "-U", "tests", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C")
-    options = f"-k {socket} -c listen_addresses= -c fsync=off -c max_connections=10"
-    run("pg_ctl", "-D", str(data), "-w", "-o", options, "-l", str(socket / "log"), "start")
+    @property
+    def address(self) -> str:
+        """The address of its database."""
+        return f"host={self.socket} user=tests dbname=postgres"
+
+    def connect(self) -> Any:
+        """A new connection."""
+        import psycopg
+
+        return psycopg.connect(self.address)
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        sync = f"-c fsync={'on' if self._synced else 'off'}"
+        options = f"-k {self.socket} -c listen_addresses= {sync} -c max_connections=20"
+        log = str(self.socket / "log")
+        self._run("pg_ctl", "-D", str(self._data), "-w", "-o", options, "-l", log, "start")
+
+    def stop(self) -> None:
+        """Stop it as a crash does."""
+        self._run("pg_ctl", "-D", str(self._data), "-m", "immediate", "stop")
+
+    def remove(self) -> None:
+        """Delete its folder."""
+        shutil.rmtree(self._folder)
+
+
+@contextmanager
+def running(*, synced: bool = False) -> Iterator[Server]:
+    """A server, from its start to the end of the body."""
+    server = Server(synced=synced)
     try:
-        yield lambda: psycopg.connect(host=str(socket), user="tests", dbname="postgres")
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
     finally:
-        run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
-        shutil.rmtree(folder)
+        server.remove()
+
+
+@contextmanager
+def postgres() -> Iterator[Connect]:
+    """Run a PostgreSQL server; yields what connects to it."""
+    with running() as server:
+        yield server.connect
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])

@@ -13,10 +13,17 @@ The deliveries of one world stay in one process.
 - `histories` has one history verified in slices, `checking` a corpus of worlds;
 - `worlds` runs whole worlds, and brings the new ones back.
 
+A world that has to outlive its machine is another thing: `failover` keeps its truth in PostgreSQL, where the
+process with the lease runs it and another takes over.
+
 Nothing here is part of a world: no outcome, order or number of processes reaches a vat, a record or a digest.
 """
 
 from swingset.cluster.checking import CheckedWorld, verify_worlds
+from swingset.cluster.failover.errors import LeaseCode, LeaseError
+from swingset.cluster.failover.leases import Lease
+from swingset.cluster.failover.meeting import HowTaken
+from swingset.cluster.failover.standing_by import LeasedWorld, lease_world, look_at_lease
 from swingset.cluster.histories import SliceLost, verify_history
 from swingset.cluster.outcomes import Sweep, TrialOutcome
 from swingset.cluster.pools import ClusterMissing
@@ -29,6 +36,11 @@ __all__ = [
     "BadVariant",
     "CheckedWorld",
     "ClusterMissing",
+    "HowTaken",
+    "Lease",
+    "LeaseCode",
+    "LeaseError",
+    "LeasedWorld",
     "NewWorld",
     "SliceLost",
     "Sweep",
@@ -36,6 +48,8 @@ __all__ = [
     "TrialOutcome",
     "Variant",
     "WorldTask",
+    "lease_world",
+    "look_at_lease",
     "run_worlds",
     "sweep",
     "verify_history",

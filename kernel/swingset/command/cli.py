@@ -34,6 +34,7 @@ from swingset.command import (
     predicates,
     running,
     serving,
+    standing_by,
 )
 from swingset.command.adding import PROBLEM, Add, AddCommand, Looks
 from swingset.command.saying import say
@@ -63,6 +64,7 @@ _ADD: tuple[Add, ...] = (
     monitoring.add,
     ocapn_peer.add,
     serving.add,
+    standing_by.add,
 )
 """The functions that add the subcommands, in the order of the help."""
 

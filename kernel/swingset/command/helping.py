@@ -12,6 +12,7 @@ from swingset.command.adding import DONE, PROBLEM, AddCommand
 from swingset.command.saying import say
 from swingset.model import glossary
 from swingset.model.recovering import recoveries, recovery
+from swingset.world.errors import WorldError
 
 
 def add(command: AddCommand) -> None:
@@ -23,7 +24,8 @@ def add(command: AddCommand) -> None:
 
 def hint(problem: BaseException) -> str | None:
     """Which line says more about an error; None if there is nothing more."""
-    found = recovery(type(problem).__name__)
+    code = problem.code if isinstance(problem, WorldError) else None
+    found = recovery(code or type(problem).__name__)
     return None if found is None else f"→ `swingset help {found.name}` says what to do"
 
 

@@ -48,7 +48,7 @@ _overrule = silent(lambda world, _: world.queue.overrule_panic())
 
 
 def _run(controller: Controller, chosen: argparse.Namespace) -> int:
-    controller.outputs.listen(_show)
+    controller.outputs.listen(show_output)
     if controller.queue.paused:
         say("the world is paused: nothing runs; use step")
         return DONE
@@ -74,7 +74,7 @@ def _run_until(controller: Controller, predicate: str, policy: RunPolicy) -> int
 
 
 def _step(controller: Controller, chosen: argparse.Namespace) -> int:
-    controller.outputs.listen(_show)
+    controller.outputs.listen(show_output)
     for _ in range(chosen.count):
         report = controller.step()
         if report is None:
@@ -95,7 +95,8 @@ def _crank(report: CrankReport) -> str:
     return f"crank {report.number}: {type(report.event).__name__} {report.vat or ''} {report.outcome}{fault}"
 
 
-def _show(output: Output) -> None:
+def show_output(output: Output) -> None:
+    """Print an output of a world, with the vat that it is of."""
     text = visible(output.text)
     stream = sys.stderr if output.stream != "stdout" else sys.stdout
     with contextlib.suppress(OSError):  # raised again at the end, when the run is committed

@@ -33,14 +33,15 @@ def add(command: AddCommand) -> None:
 
 
 def _serve(controller: Controller, chosen: argparse.Namespace) -> int:
-    controller.net.listen(chosen.over, **dict(map(_option, chosen.option)))
+    controller.net.listen(chosen.over, **dict(map(option, chosen.option)))
     say(f"listens by {chosen.over}; Ctrl-C ends it")
     sys.stdout.flush()  # a program may wait for this line
     controller.net.serve(chosen.seconds)
     return DONE
 
 
-def _option(text: str) -> tuple[str, str]:
+def option(text: str) -> tuple[str, str]:
+    """An argument NAME=TEXT, as both."""
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise KernelError(f"{one_line(text, 60)!r} is no option: give NAME=TEXT, such as port=8080")

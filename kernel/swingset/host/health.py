@@ -61,7 +61,7 @@ OPTIONAL = {
     "httpx": "vats that fetch over HTTP: pip install 'swingset-nb[net]'",
     "h11": "a server for sites and web clients: pip install 'swingset-nb[net]'",
     "dask": "forks by the thousand in other processes: pip install 'swingset-nb[cluster]'",
-    "psycopg": "mirrors in PostgreSQL: pip install 'swingset-nb[postgres]'",
+    "psycopg": "mirrors and leases in PostgreSQL: pip install 'swingset-nb[postgres]'",
 }
 """Each package of an extra for users: what it is for, and how to have it."""
 

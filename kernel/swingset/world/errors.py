@@ -13,7 +13,12 @@ from swingset.model.visible import quoted
 
 
 class WorldError(Exception):
-    """A world file refuses an operation; the base of all its exceptions."""
+    """A world file refuses an operation; the base of all its exceptions.
+
+    `code` says what it is in one word, if one class is raised for several reasons.
+    """
+
+    code: str | None = None
 
     def __str__(self) -> str:
         return quoted(super().__str__())

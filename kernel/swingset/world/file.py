@@ -306,8 +306,10 @@ class WorldFile(Queries, Named):
     def _make_durable(self) -> None:
         """Commit the transaction, if this still is the world that was opened."""
         self._place.check()
+        self.history.fencing.ask()
         self._place.before_commit()
         self.db.execute("COMMIT")
+        self.history.fencing.passed()
 
     def failed(self, problem: WorldError) -> None:
         """Remember why SQLite may have rolled back a run, for the error of the next operation in it."""

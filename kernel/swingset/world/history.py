@@ -29,6 +29,7 @@ from .cuts import Cut, read_cut
 from .edge import told_in_words
 from .errors import DamagedRow, HistoryBroken, LogAway, TakerFailed, UnknownCommit, WorldError
 from .feed import CommitFeed, NewContent, StoredCommit, Taker, last_rows, net_changes
+from .fencing import Fencing
 from .journal import Journal
 from .merging import Changes, merged
 from .record_lines import MOST_RECORDS, read_records
@@ -92,6 +93,7 @@ class History:
         self.takers: list[Taker] = []
         """The functions that are called with each commit before it is durable."""
         self._taken: dict[str, int] = {}  # up to which rows of bulk the takers have them
+        self.fencing = Fencing(db)
 
     @property
     def log(self) -> str | None:
@@ -124,7 +126,7 @@ class History:
         the world has a log but no taker, and `TakerFailed` if a taker raises.
         """
         if not self.takers:
-            if (log := self.log) is not None:
+            if (log := self.log) is not None and not self.fencing.stands:
                 raise LogAway(
                     f"{self._name} hands each commit to the log {shown(log)}, and nothing takes it here: open"
                     " it where the log is, or say that it has none any more (`controller.history.leave_log`)"
@@ -164,6 +166,7 @@ class History:
     def renumbered(self) -> None:
         """Note that the rows of bulk may have other positions: all of them are handed out once more."""
         self._taken = {}
+        self.fencing.renumbered()
 
     def stored(self, seq: int) -> StoredCommit:
         """A commit as it is stored. Raises `UnknownCommit`."""

@@ -7,6 +7,7 @@ process unless the caller trusts it explicitly.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from swingset.core.ahead import checked_threads
 from swingset.core.errors import KernelError
@@ -75,6 +76,40 @@ def open_world(
         ...     len(made.vats)
         0
     """
+    return open_prepared(
+        None,
+        path,
+        config,
+        create=create,
+        worker=worker,
+        progress=progress,
+        snapshot_interval=snapshot_interval,
+        online=online,
+        scheduler=scheduler,
+        threads=threads,
+        workers=workers,
+        look_only=look_only,
+        retention=retention,
+    )
+
+
+def open_prepared(
+    prepare: Callable[[Opened], None] | None,
+    path: str | os.PathLike[str] | None = None,
+    config: Configuration | str | os.PathLike[str] | None = None,
+    *,
+    create: bool = True,
+    worker: WorkerKind = "wasm",
+    progress: Progress | None = None,
+    snapshot_interval: int | None = None,
+    online: int | None = None,
+    scheduler: Scheduler | None = None,
+    threads: int | None = None,
+    workers: bool = True,
+    look_only: bool = False,
+    retention: Retention | None = None,
+) -> Controller:
+    """Open a world as `open_world` does, and call `prepare` with it before anything can be committed."""
     checked_capacity(online)
     most = checked_threads(threads)
     engines = Engines(progress)
@@ -91,6 +126,8 @@ def open_world(
         Choices(worker, snapshot_interval, online, scheduler, most, worker == "local" or not found),
     )
     try:
+        if prepare is not None:
+            prepare(opened)
         opened.refuse_untrusted()
         opened.kernel.resume_refused()
         controller = Controller(opened)

@@ -30,6 +30,9 @@ STATE = dict(schema.STATE_TABLES)
 COPIED = (*STATE, *CONTENT, "commits", "labels")
 """The tables of a world that a mirror has."""
 
+POSTGRES_TYPES = {"BLOB": "BYTEA", "INTEGER": "BIGINT"}
+"""The types of columns that have another name there."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,29}\Z", re.ASCII)
 _MARK = "\x01"
 _MARKED = re.compile("\x01(.)")
@@ -72,6 +75,20 @@ def columns(table: str) -> tuple[tuple[str, str], ...]:
 def key_of(table: str) -> tuple[str, ...]:
     """The columns of a table's key."""
     return STATE.get(table) or (columns(table)[0][0],)
+
+
+def to_postgres(value: Any) -> Any:
+    """A value of a row as PostgreSQL can store it."""
+    if isinstance(value, str) and ("\0" in value or value.startswith(_MARK)):
+        return _MARK + value.replace(_MARK, _MARK + _MARK).replace("\0", _MARK + "0")
+    return value
+
+
+def from_postgres(value: Any) -> Any:
+    """The value that `to_postgres` stored."""
+    if isinstance(value, str) and value.startswith(_MARK):
+        return _MARKED.sub(lambda found: "\0" if found[1] == "0" else found[1], value[1:])
+    return bytes(value) if isinstance(value, memoryview) else value
 
 
 class MirrorTables:
@@ -122,7 +139,7 @@ class MirrorTables:
 
     def make(self) -> None:
         """Make the tables that are not there."""
-        types = {"BLOB": "BYTEA", "INTEGER": "BIGINT"} if self._postgres else {}
+        types = POSTGRES_TYPES if self._postgres else {}
         for table in COPIED:
             made = [f'"{name}" {types.get(kind, kind)}' for name, kind in columns(table)]
             key = ", ".join(f'"{name}"' for name in key_of(table))
@@ -194,11 +211,7 @@ class MirrorTables:
             cursor.executemany(sql, [[self._out(value) for value in row] for row in some])
 
     def _out(self, value: Any) -> Any:
-        if self._postgres and isinstance(value, str) and ("\0" in value or value.startswith(_MARK)):
-            return _MARK + value.replace(_MARK, _MARK + _MARK).replace("\0", _MARK + "0")
-        return value
+        return to_postgres(value) if self._postgres else value
 
     def _in(self, value: Any) -> Any:
-        if self._postgres and isinstance(value, str) and value.startswith(_MARK):
-            return _MARKED.sub(lambda found: "\0" if found[1] == "0" else found[1], value[1:])
-        return bytes(value) if isinstance(value, memoryview) else value
+        return from_postgres(value) if self._postgres else value
