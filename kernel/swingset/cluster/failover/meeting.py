@@ -29,7 +29,7 @@ from swingset.time.copies.catching_up import SET_ASIDE
 from swingset.time.copies.mirrors import seal_of
 from swingset.world import names, opening, paths, schema
 from swingset.world.edge import told_in_words
-from swingset.world.errors import WorldError
+from swingset.world.errors import NotAWorld, WorldError
 from swingset.world.feed import StoredCommit
 from swingset.world.file import WorldFile
 from swingset.world.history import History
@@ -86,7 +86,11 @@ def meet(path: str, truth: Truth, *, set_aside: bool, verified: bool) -> tuple[H
 
 
 def _catch_up(path: str, truth: Truth) -> int:
-    with WorldFile.open(path, create=False) as world:
+    try:
+        file = WorldFile.open(path, create=False)
+    except NotAWorld as problem:
+        raise _beside(path, truth, str(problem)) from None
+    with file as world:
         (highest,) = world.row("SELECT max(seq) FROM commits") or (0,)
         for seq in {world.head, highest}:
             theirs = tables.seal_of(truth.connection, truth.name, seq)
