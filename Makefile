@@ -8,7 +8,7 @@ READY  := $(VENV)/.installed
 # Hundreds of processes are started here, and without stored bytecode each compiles all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all ready mutants lint bench bench-peer peer-goblins lab notebooks site engine browser clean
+.PHONY: demo test test-all ready mutants lint bench bench-peer peer-goblins lab notebooks site engine browser postgres clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,18 @@ browser:
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } || \
 	  echo "chromium is not here and could not be installed: the browser tests will be skipped"
 
+# PostgreSQL for the tests of mirrors and take-overs, which run a server of their own, likewise. After the browser,
+# because one apt-get runs at a time. Debian's scripts would also make a server that runs from now on.
+postgres: browser
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  mkdir -p /etc/postgresql-common && \
+	  { [ -e /etc/postgresql-common/createcluster.conf ] || \
+	    echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf; } && \
+	  apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } || \
+	  echo "PostgreSQL is not here and could not be installed: its tests will be skipped"
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -61,7 +73,7 @@ peer-goblins:
 	  echo "Spritely Goblins is not here and could not be installed: its tests will be skipped"
 
 ready: $(READY)
-	@$(MAKE) --no-print-directory --jobs 3 engine browser lint
+	@$(MAKE) --no-print-directory --jobs 3 engine postgres lint
 
 # Plants faults in a copy of the sources and shows each to the tests that concern it; `N=all` plants all of
 # them (hours), `ONLY=core` those of one area or module, `SEED=2` others. Takes about half an hour.

@@ -125,7 +125,7 @@ def load(shell: Any) -> None:
 def _open_again(extension: Extension, place: Place) -> None:
     """Open the world that a reload has closed, and bind its names."""
     try:
-        world = extension.notebook.open(place.path(), place.worker)
+        world = extension.notebook.open(place.path(), place.worker, place.lease)
     except Exception as problem:  # the line to type is printed already
         print(f"{place.path()} was not opened again: {one_line(str(problem), 300)}")
         return

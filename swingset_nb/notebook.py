@@ -26,11 +26,12 @@ from swingset_nb.binding import LONGEST, SHOWN, Binding
 from swingset_nb.console import Console
 from swingset_nb.errors import NoWorldOpen, SwingSetError
 from swingset_nb.interrupts import NotebookSession
+from swingset_nb.leasing import leased_world
 from swingset_nb.open_world import OpenWorld
 from swingset_nb.places import Cells
 from swingset_nb.preparing import await_engines
 from swingset_nb.progress import Progress
-from swingset_nb.reopening import DEFAULT, Place, of_name
+from swingset_nb.reopening import DEFAULT, Leasing, Place, of_name
 
 LOOKED_AT = 5_000
 """About how many objects are searched after a cell, in variables that had no reference yet."""
@@ -99,10 +100,11 @@ class Notebook:
 
     # Opening and closing
 
-    def open(self, path: str, worker: WorkerKind | None) -> OpenWorld:
+    def open(self, path: str, worker: WorkerKind | None, leasing: Leasing | None = None) -> OpenWorld:
         """Open a world file, or make one, and join it as the vat `notebook`; if it is open, return it.
 
-        None stands for the worker that it is open with, or the confined one.
+        None stands for the worker that it is open with, or the confined one. With `leasing`, the file is the
+        cache of a world whose truth is in a database.
         """
         if self._world is not None:
             runs_in = self._world.controller.default_worker
@@ -118,7 +120,12 @@ class Notebook:
         worker = worker or "wasm"
         found = os.path.exists(path)
         name_notebook(name_of(self.shell))
-        controller = open_world(path, worker=worker, progress=self.progress.stage)
+        leased = None
+        if leasing is None:
+            controller = open_world(path, worker=worker, progress=self.progress.stage)
+        else:
+            leased = leased_world(path, leasing, worker=worker, progress=self.progress.stage)
+            controller, found = leased.controller, found or leased.how != "founded"
         try:
             controller.outputs.listen(self.console)
             controller.kernel.request.cell = self.cells.here
@@ -135,6 +142,7 @@ class Notebook:
         controller.net.notify(self._come)
         self._told = {}
         self._world = OpenWorld(path, controller, session, found, looked=controller.crank)
+        self._world.leasing, self._world.leased = leasing, leased
         self.allow_run()
         self.binding.offer_ours()
         if self.prepare is not None:
@@ -159,6 +167,8 @@ class Notebook:
         world = self._world
         if world is None:
             return None
+        # What was taken over has nothing to lose: the other process has all that was committed.
+        whatever = whatever or (world.leased is not None and world.leased.stopped is not None)
         try:
             self.remember()
             world.controller.world.check_place()

@@ -18,6 +18,7 @@ from swingset.world.history import Label
 from swingset_nb.asleep import suspended
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
+from swingset_nb.leasing import lease_in_words, opened_under
 from swingset_nb.notebook import Notebook, words_of
 from swingset_nb.on_archives import archived
 from swingset_nb.on_modules import stale_in_words
@@ -25,6 +26,7 @@ from swingset_nb.on_monitoring import news
 from swingset_nb.open_world import OpenWorld
 from swingset_nb.parted import counts, parted, passed_since
 from swingset_nb.render import Message, Shown, Table
+from swingset_nb.reopening import Leasing
 from swingset_nb.sharing import connected, left, unheard
 
 MOST_NAMED = 30
@@ -40,8 +42,14 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     if world is None:
         hint = f"`{notebook.open_line()}` opens that world, or makes it"
         return Message("no world is open in this notebook", (), (hint, "`%swingset help` lists the commands"))
+    about_lease = ([], []) if world.leased is None else lease_in_words(world.leased)
+    if world.leased is not None and world.leased.stopped is not None:
+        # The session cannot join it again: that would be a commit.
+        return Message(f"{world.path}, crank {world.controller.crank}", *about_lease)
     names, lens = world.vat_names(), world.lens.cached()
     lines, hints = news(world)
+    for found, more in zip(about_lease, (lines, hints), strict=True):
+        more += found
     for found, more in zip(suspended(world), (lines, hints), strict=True):
         more += found
     lines.append(f"vats: {words_of(names)}" if names else "no vats yet")
@@ -121,6 +129,14 @@ def _tell_code(world: OpenWorld, lens: Lens, lines: list[str], hints: list[str])
         help="where new vats run: wasm (default), wasm-numpy, wasm-pandas (numpy too), wasm-full with all"
         " scientific packages, or local",
     ),
+    argument("--lease", metavar="NAME", help="open the world of this lease, whose truth is in PostgreSQL"),
+    argument(
+        "--database",
+        metavar="ADDRESS",
+        default="",
+        help="where that is, without a password; without it, what PGHOST, PGSERVICE and so on say",
+    ),
+    argument("--wait", action="store_true", help="wait until no other process has the lease"),
     completes="path",
     rest="`%swingset status --all` shows them",
 )
@@ -129,7 +145,8 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     worker: WorkerKind | None = given.worker
     path = os.path.expanduser(given.path)
     again = notebook.is_open(path)
-    world = notebook.open(path, worker)
+    leasing = None if given.lease is None else Leasing(given.lease, given.database, given.wait)
+    world = notebook.open(path, worker, leasing)
     if again:
         return _open_again(notebook, world)
     worker = world.controller.default_worker
@@ -140,6 +157,8 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     lines = [f"vats: {words_of(world.vat_names()) or 'none'}"]
     if world.session.found_digest is not None:
         lines.append(f"digest as found: {world.session.found_digest}")
+    if world.leased is not None:
+        lines += opened_under(world.leased)
     lines += _come_back(notebook, world, world.session.left_behind)
     lines += world.controller.queue.held_back() + unheard(world.session)
     if world.controller.queue.paused:

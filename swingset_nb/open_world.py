@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from swingset.host.worlds.controller import Controller
 from swingset.lens.present.tables import Lens
 from swingset_nb.interrupts import NotebookSession
-from swingset_nb.reopening import Place
+from swingset_nb.reopening import Leasing, Place
+
+if TYPE_CHECKING:
+    from swingset.cluster import LeasedWorld
 
 
 @dataclass
@@ -30,6 +34,9 @@ class OpenWorld:
     """Whether a run has waited for the engines of the vats that the file has."""
     looked: int = 0
     """The crank up to which `%swingset` has told what went wrong."""
+    leasing: Leasing | None = None
+    leased: LeasedWorld | None = None
+    """The world with its lease, if its truth is in a database."""
     told_lost: bool = False
     """Whether a close was refused once because the world is not in its file."""
 
@@ -41,7 +48,7 @@ class OpenWorld:
     @property
     def place(self) -> Place:
         """Where it is, and how it is opened again."""
-        return Place(self.typed, self.controller.path, self.controller.default_worker)
+        return Place(self.typed, self.controller.path, self.controller.default_worker, self.leasing)
 
     @property
     def lens(self) -> Lens:

@@ -17,12 +17,26 @@ from swingset.host.base.engines import WorkerKind
 DEFAULT = "%swingset open bank.world"
 
 
+class Leasing(NamedTuple):
+    """The lease under which a world is opened: its name, its database, and whether to wait for it."""
+
+    name: str
+    database: str
+    wait: bool = False
+
+    def options(self) -> str:
+        """What to type for it."""
+        database = f" --database {quote(self.database)}" if self.database else ""
+        return f" --lease {quote(self.name)}{database}{' --wait' if self.wait else ''}"
+
+
 class Place(NamedTuple):
-    """Where a world's file is, and what its vats run in."""
+    """Where a world's file is, what its vats run in, and the lease under which it is open."""
 
     typed: str
     real: str | None
     worker: WorkerKind
+    lease: Leasing | None = None
 
     def path(self) -> str:
         """The path as it was typed, or in full if the working directory has changed."""
@@ -33,7 +47,8 @@ class Place(NamedTuple):
     def line(self) -> str:
         """What to type to open it."""
         option = "" if self.worker == "wasm" else f" --worker {self.worker}"
-        return f"%swingset open {quote(self.path())}{option}"
+        lease = "" if self.lease is None else self.lease.options()
+        return f"%swingset open {quote(self.path())}{option}{lease}"
 
 
 def of_name(

@@ -50,6 +50,7 @@ LAYERS = {
         "swingset.lens",
         "swingset.host",
         "swingset.time",
+        "swingset.cluster",
     },
 }
 """For each layer, the layers it may import besides itself."""

@@ -10,14 +10,17 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from typing import TYPE_CHECKING
 
-from swingset.cluster.failover.standing_by import SECONDS, LeasedWorld, lease_world, look_at_lease
 from swingset.command.adding import DONE, AddCommand
 from swingset.command.running import show_output
 from swingset.command.saying import say
 from swingset.command.serving import option
 from swingset.model.counting import plural
 from swingset.model.visible import one_line
+
+if TYPE_CHECKING:
+    from swingset.cluster import LeasedWorld
 
 _SLICE = 0.5
 """After so many seconds it is looked whether the lease is lost."""
@@ -31,7 +34,7 @@ def add(command: AddCommand) -> None:
         "standby", _standby, words, opens=False, database=address, world="the world file, a cache of its own"
     )
     stands.add_argument(
-        "--seconds", metavar="N", type=float, default=SECONDS, help="how long a lease lasts (10)"
+        "--seconds", metavar="N", type=float, default=10.0, help="how long a lease lasts (10)"
     )
     stands.add_argument("--found", action="store_true", help="begin a world, if the database has none")
     stands.add_argument(
@@ -54,11 +57,15 @@ def add(command: AddCommand) -> None:
 
 
 def _lease(chosen: argparse.Namespace) -> int:
+    from swingset.cluster import look_at_lease
+
     say(str(look_at_lease(chosen.database, chosen.name)))
     return DONE
 
 
 def _standby(chosen: argparse.Namespace) -> int:
+    from swingset.cluster import lease_world
+
     options = dict(map(option, chosen.option))
     with lease_world(
         chosen.database,

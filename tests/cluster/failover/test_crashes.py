@@ -58,8 +58,8 @@ def opening(server: Server) -> Callable[[Path], Controller]:
 
 @pytest.mark.unaudited
 def test_a_crash_at_some_steps_loses_nothing(server: Server) -> None:
-    """At a few steps of each kind: an error that ends the process, a power failure, and a crash of the recovery."""
-    report = crash_everywhere(ACTS, opening(server), modes=["raise", "tear", "twice"], every=(), sample=4)
+    """At a few steps of each kind: an error that ends the process, and a power failure."""
+    report = crash_everywhere(ACTS, opening(server), modes=["raise", "tear"], every=(), sample=2)
     assert report.sound, str(report)
     assert {"lease-locked", "truth-stored"} <= report.points.keys()
 

@@ -35,6 +35,10 @@ _IDLE = {
 """How a connection notices that the other side is gone, where the address does not say otherwise."""
 
 
+_SECRETS = ("password", "sslpassword")
+"""The parts of an address that nobody may see."""
+
+
 def driver() -> Any:
     """The package `psycopg`. Raises `KernelError` if it is not installed."""
     try:
@@ -44,6 +48,16 @@ def driver() -> Any:
             "a lease in PostgreSQL needs psycopg: pip install 'swingset-nb[postgres]'"
         ) from None
     return psycopg
+
+
+def has_password(address: str) -> bool:
+    """Whether an address has a password, as far as it can be read."""
+    found = driver()
+    try:
+        known = found.conninfo.conninfo_to_dict(address)
+    except found.Error:
+        return "@" in address or "password" in address
+    return any(known.get(key) for key in _SECRETS)
 
 
 class Database:
@@ -65,7 +79,7 @@ class Database:
                 " other characters of a password written as %40 and so on",
                 code="database-away",
             ) from None
-        self._secrets = tuple(str(known[key]) for key in ("password", "sslpassword") if known.get(key))
+        self._secrets = tuple(str(known[key]) for key in _SECRETS if known.get(key))
         wait = {"tcp_user_timeout": str(int(seconds * 1000))}
         self._options = {key: value for key, value in (_IDLE | wait).items() if key not in known}
         self._options["application_name"] = self.application
