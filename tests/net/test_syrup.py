@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from swingset.host.wires.wire_connection import Connection
 from swingset.net import syrup
 from swingset.net.framing import Framer, FramerName, framer
 from swingset.net.values import Hidden, Malformed, Record, Symbol
@@ -151,6 +152,23 @@ def test_a_framer_finds_the_messages_however_the_stream_is_cut(
         found += cutter.feed(stream[:size])
         stream = stream[size:]
     assert found == messages
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from([*NAMES, "message"]), st.lists(st.integers(1, 50_000), max_size=8))
+def test_what_waits_to_be_sent_goes_together_where_it_can(name: FramerName, sizes: list[int]) -> None:
+    """In pieces of at most 64 KiB, or of one message; nothing is lost, and what comes last is the end."""
+    connection, cutter = Connection("c", True, ""), framer(name, 100_000)
+    messages = [syrup.write(b"x" * size) for size in sizes]
+    for message in messages:
+        connection.say(message)
+    connection.say(None)
+    pieces = list(iter(lambda: connection.frames(cutter), None))
+    assert all(len(piece) <= 66_000 for piece in pieces)
+    assert [each for piece in pieces for each in cutter.feed(piece)] == messages
+    assert (connection.size, len(pieces)) == (0, len(messages) if not cutter.joins else len(pieces))
+    if cutter.joins and sum(sizes) < 60_000:
+        assert len(pieces) == min(len(messages), 1)
 
 
 @settings(max_examples=80, deadline=None)

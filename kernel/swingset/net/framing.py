@@ -21,7 +21,13 @@ _MOST_DIGITS = 4_400
 
 
 class Framer(Protocol):
-    """Cuts a stream into messages, and makes frames of messages."""
+    """Cuts a stream into messages, and makes frames of messages.
+
+    Attributes:
+        joins: whether several frames may be sent as one.
+    """
+
+    joins: bool
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes that came in; returns the messages that are complete.
@@ -53,6 +59,8 @@ def framer(name: FramerName, limit: int) -> Framer:
 
 
 class _Messages:
+    joins = False
+
     def __init__(self, limit: int) -> None:
         self._limit = limit
 
@@ -65,6 +73,8 @@ class _Messages:
 
 
 class _Lengths:
+    joins = True
+
     def __init__(self, limit: int, end: bytes) -> None:
         self._limit = limit
         self._end = end
@@ -99,7 +109,9 @@ class _Lengths:
 
 
 class _Scanner:
-    """Finds the end of each Syrup value."""
+    """Finds the end of each Syrup value. Other implementations want a message in each piece of a stream."""
+
+    joins = False
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

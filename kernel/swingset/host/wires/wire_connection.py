@@ -20,6 +20,9 @@ from swingset.netlayers.base import Link
 AT_ONCE, PER_SECOND, CLIENTS_PER_SECOND = 50, 10.0, 100.0
 """How many sessions may begin at once, and how many in a second then: with worlds, and with web clients."""
 
+_TOGETHER = 64 << 10
+"""How many bytes of several messages are sent together at most."""
+
 
 @dataclass
 class Connection:
@@ -51,6 +54,19 @@ class Connection:
         self.unsent.append(data)
         self.size += len(data or b"")
         self.wake.set()
+
+    def frames(self, framing: Framer) -> bytes | None:
+        """What is sent next: a message, or several where they can go together; None for the end."""
+        taken: list[bytes] = []
+        size, most = 0, _TOGETHER if framing.joins else 0
+        while self.unsent and (data := self.unsent[0]) is not None:
+            if taken and size + len(data) > most:
+                break
+            self.unsent.popleft()
+            self.size -= len(data)
+            size += len(data)
+            taken.append(framing.frame(data))
+        return b"".join(taken) if taken else None
 
     async def messages(self, link: Link, framing: Framer) -> AsyncIterator[bytes]:
         """The messages that come, but for those of the pulse."""

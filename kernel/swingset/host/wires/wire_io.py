@@ -80,6 +80,7 @@ class Wires:
     limits: Limits = field(default_factory=Limits)
     redialling: bool = False
     _redialled: int = 0
+    _going: list[tuple[str, bytes | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._redials = Redials(self._redial, self.stirred)
@@ -116,8 +117,13 @@ class Wires:
         thread.loop.call_soon_threadsafe(self._connect, name, locator)
 
     def send(self, name: str, data: bytes | None) -> None:
-        """Send a message, or close with None."""
-        thread.loop.call_soon_threadsafe(self._send, name, data)
+        """Have a message sent by the next `go`, or a connection closed with None."""
+        self._going.append((name, data))
+
+    def go(self) -> None:
+        """Send all that a commit has made true together: so the other side takes it in one commit, too."""
+        going, self._going = self._going, []
+        thread.loop.call_soon_threadsafe(self._send, going)
 
     def admit(self, name: str) -> None:
         """The session of a connection has begun: read on."""
@@ -377,13 +383,12 @@ class Wires:
         try:
             while True:
                 while connection.unsent:
-                    data = connection.unsent.popleft()
+                    data = connection.frames(framing)
                     if data is None:
                         self._end(connection, None)
                         return
-                    connection.size -= len(data)
                     async with asyncio.timeout(None if connection.lasting else self.limits.silence):
-                        await link.send(framing.frame(data))
+                        await link.send(data)
                 connection.wake.clear()
                 await connection.wake.wait()
         except TimeoutError:
@@ -391,14 +396,15 @@ class Wires:
         except OSError as problem:
             self._end(connection, one_line(str(problem) or type(problem).__name__, 300))
 
-    def _send(self, name: str, data: bytes | None) -> None:
-        connection = self._connections.get(name)
-        if connection is None:
-            return
-        if data is not None and connection.size + len(data) > MOST_UNSENT:
-            self._end(connection, "the peer is too slow: too much waits to be sent to it")
-            return
-        connection.say(data)
+    def _send(self, going: list[tuple[str, bytes | None]]) -> None:
+        for name, data in going:
+            connection = self._connections.get(name)
+            if connection is None:
+                continue
+            if data is not None and connection.size + len(data) > MOST_UNSENT:
+                self._end(connection, "the peer is too slow: too much waits to be sent to it")
+            else:
+                connection.say(data)
 
     def _end(self, connection: Connection, why: str | None) -> None:
         """End a connection; the vat is told unless it has closed it itself, for None."""

@@ -365,12 +365,12 @@ class Line:
         self._admit(wires)
         if not device.wrote:
             return
-        device.wrote = False
-        self._tending.due = True
+        device.wrote, self._tending.due = False, True
         for key, said in self._written():
             if _number(key) > self._sent:
                 self._sent = _number(key)
                 self._send(wires, said)
+        wires.go()
 
     def limits(self) -> Limits:
         """What other worlds may use: as was asked for last, or as the service vat has it."""
