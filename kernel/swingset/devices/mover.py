@@ -79,7 +79,8 @@ class MoverDevice:
     def _methods(self, kind: str) -> dict[str, Any]:
         match kind:
             case "departure":
-                return {"next": self._next, "answered": self._answered, "go": self._go, "stay": self._stay}
+                moving = {"offered": self._offered, "next": self._next, "answered": self._answered}
+                return {**moving, "go": self._go, "stay": self._stay}
             case "accepts":
                 return {"offer": self._offer}
             case "arrival":
@@ -162,6 +163,13 @@ class MoverDevice:
         wanted = vat.name if name is None else plain.text(name, "the name")
         return [node, promise, {"form": FORMAT, "bytes": size, "digest": digest, "name": wanted}]
 
+    def _offered(self, context: DeviceContext, key: str, arrival: Any) -> None:
+        """The new home has answered with an arrival: raise unless it is an object of another world."""
+        self._row(context, key)
+        if not self._departures.is_of_another_world(plain.reference(arrival, "the arrival").kref):
+            words = "the other world has answered with an object that is not its own"
+            raise DeviceError(words, code="bad-answer")
+
     def _next(self, context: DeviceContext, key: str) -> list[Any] | None:
         """What to send next: what it is, and the piece or portion; None if all is sent and answered."""
         row = self._row(context, key)
@@ -193,11 +201,8 @@ class MoverDevice:
         vat = self._store.vats.known(row["vat"])
         if not self._departures.is_on_its_way(vat, row["incarnation"], row["position"]):
             raise DeviceError(f"vat {vat.name} was resumed here, so it stays", code="resumed")
+        self._offered(context, key, arrival)
         start = plain.reference(arrival, "the arrival").kref
-        if not self._departures.is_of_another_world(start):
-            raise DeviceError(
-                "the other world has answered with an object that is not its own", code="bad-answer"
-            )
         exports = tuple(each.kref for each in self._kept(context, key, "exports"))
         there = tuple(each.kref for each in self._kept(context, key, "there"))
         where = one_line(row["where"], _LONGEST)

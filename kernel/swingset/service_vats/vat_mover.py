@@ -32,6 +32,7 @@ class Departure:
         """The other world has answered: go on."""
         try:
             if step == "offered":
+                D(self.node).offered(answer)
                 self.arrival = answer
             elif step == "objects":
                 D(self.node).answered(answer)
@@ -51,11 +52,11 @@ class Departure:
 
     def _stay(self, reason: Any) -> None:
         arrival, self.arrival = self.arrival, None
-        if arrival is not None:
-            E.send_only(arrival).cancel()
         code = getattr(reason, "code", None)
         words = reason.get("name") if isinstance(reason, dict) else str(reason)
-        D(self.node).stay(words, code if isinstance(code, str) else None)
+        D(self.node).stay(str(words), code if isinstance(code, str) else None)
+        if arrival is not None:
+            E.send_only(arrival).cancel()  # the other world may have answered with anything
 
 
 @durable
@@ -64,7 +65,7 @@ class Acceptance:
 
     node: object
 
-    def offer(self, offer: dict[str, Any]) -> Arrival:
+    def offer(self, offer: Any) -> Arrival:
         """Offer a vat; raises if it is not taken."""
         return Arrival(D(self.node).offer(offer))
 

@@ -15,6 +15,7 @@ import pytest
 from swingset.host.worlds.controller import Controller
 from swingset.host.worlds.opening import open_world
 from swingset.testing import audit, audit_holdings
+from swingset.time.replaying.replay import replay
 from tests.net.moving.moving import COUNTER
 from tests.scenarios.linked import KEEPER
 
@@ -165,3 +166,11 @@ def test_a_process_is_killed_at_each_step(before: Path, who: str) -> None:
     steps = moved(before, who, None)[who != "old"]
     for strike in range(1, steps + 1):
         moved(before, who, strike)
+
+
+def test_both_histories_replay(before: Path) -> None:
+    """Each world comes to the same states from its records alone, with no network and no other world."""
+    moved(before, "old", None)
+    for name in ("old", "new"):
+        found = replay(before / f"{name}.world")
+        assert found.ok, f"{name}: {found}"
