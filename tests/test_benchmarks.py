@@ -134,6 +134,14 @@ def test_the_explorer_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     assert explorer._missed == []
 
 
+def test_a_move_is_measured() -> None:
+    """A vat of a few objects is upgraded and moved, and answers in its new home."""
+    found = loaded(BENCHMARKS / "moves.py").measure(3)
+    assert found.stored > 0
+    assert found.upgrade.processor > 0
+    assert found.move.processor > 0
+
+
 @pytest.mark.unaudited  # one of them fills tables by hand
 def test_the_others_run() -> None:
     """Messages, objects and cranks are measured, however few."""

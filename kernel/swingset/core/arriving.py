@@ -103,8 +103,7 @@ class Arrivals:
         Rooms(store).follow(vat)
         for slot in slots:
             store.hold(slot)
-        for key, value in package.rows:
-            store.vatstore.set(vat_id, key, value)
+        store.vatstore.fill(vat_id, package.rows)
         for letter, number in package.counters:
             store.counters.set(f"{vat_id}.{letter}", number)
         own = dict(zip((entry.vref for entry in package.of(EXPORT)), exports, strict=True))

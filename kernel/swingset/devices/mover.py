@@ -15,6 +15,7 @@ vat that has moved. The state of a node says of which of these it is.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from typing import Any, NoReturn
 
@@ -31,8 +32,8 @@ from swingset.model.messages import Message, Send
 from swingset.model.vat_packages import FORMAT, MOST_BYTES, BadPackage, VatPackage, read_package
 from swingset.model.visible import one_line
 
-PIECE = 60_000
-"""How many characters of a package go in one message: few enough for a message between worlds."""
+PIECE = 200_000
+"""How many characters of a package, in Base64, go in one message: few enough for one between worlds."""
 
 PORTION = 200
 """How many references go in one message."""
@@ -132,8 +133,8 @@ class MoverDevice:
         """A vat is to move: `[node, promise, what to offer]`. It is packed, and suspended."""
         vat = self._store.vats.known(plain.text(vat_id, "the vat"))
         packed = self._departures.pack(vat, one_line(plain.text(there, "there"), _LONGEST))
-        text = packed.package.text()
-        size = len(text.encode())
+        text = packed.package.text().encode()
+        size = len(text)
         if size > MOST_BYTES:
             raise DeviceError(
                 f"vat {vat.name} cannot move: it takes {size:,} bytes, and may take {MOST_BYTES:,}",
@@ -152,14 +153,14 @@ class MoverDevice:
         node = self._new(context, "departure", row)
         number = plain.kept(context, "count", plain.is_number)
         key = f"departure.{number}"
-        pieces = [text[at : at + PIECE] for at in range(0, len(text), PIECE)]
-        for at, piece in enumerate(pieces):
-            context.set(f"{key}.text.{at}", plain.write(piece))
+        spelt = base64.b64encode(text).decode("ascii")  # quotes within quotes would double, and double again
+        for at in range(0, len(spelt), PIECE):
+            context.set(f"{key}.text.{at // PIECE}", plain.write(spelt[at : at + PIECE]))
         for what, krefs in (("refs", packed.refs), ("exports", packed.exports)):
             for at in range(0, len(krefs), PORTION):
                 refs = [Ref(kref) for kref in krefs[at : at + PORTION]]
                 context.set(f"{key}.{what}.{at // PORTION}", plain.write(refs))
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        digest = hashlib.sha256(text).hexdigest()
         wanted = vat.name if name is None else plain.text(name, "the name")
         return [node, promise, {"form": FORMAT, "bytes": size, "digest": digest, "name": wanted}]
 
@@ -272,8 +273,8 @@ class MoverDevice:
         if row["ready"]:
             self._refuse("order", "it is complete, and nothing more can come")
         if what == "text" and isinstance(part, str) and row["refs"] == 0:
-            size = row["size"] + len(part.encode())
-            if size > row["bytes"]:
+            size = row["size"] + len(part)
+            if size > -(-row["bytes"] // 3) * 4:
                 self._refuse("too-large", "it has more bytes than were offered")
             context.set(f"{key}.text.{row['texts']}", plain.write(part))
             self._change(context, key, size=size, texts=row["texts"] + 1)
@@ -310,8 +311,11 @@ class MoverDevice:
         self._change(context, key, ready=True)
 
     def _package(self, context: DeviceContext, key: str, row: dict[str, Any]) -> VatPackage:
-        text = "".join(self._kept(context, key, "text"))
-        if hashlib.sha256(text.encode()).hexdigest() != row["digest"]:
+        try:
+            text = base64.b64decode("".join(self._kept(context, key, "text")), validate=True)
+        except ValueError:
+            self._refuse("digest", "what came is not spelt in Base64")
+        if hashlib.sha256(text).hexdigest() != row["digest"]:
             self._refuse("digest", "what came is not what was offered")
         try:
             return read_package(text)

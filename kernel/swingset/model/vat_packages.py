@@ -123,7 +123,7 @@ class VatPackage:
         )
 
 
-def read_package(text: str) -> VatPackage:
+def read_package(text: str | bytes) -> VatPackage:
     """The package that a text of another world is. Raises `BadPackage`."""
     try:
         raw = read_json(text)

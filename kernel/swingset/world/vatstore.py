@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from swingset.world.holdings import Holdings, size
@@ -62,11 +63,15 @@ class VatStore:
 
     def copy(self, vat: str, to: str) -> None:
         """Store all that a vat stores for another one too, which stores nothing yet."""
+        self.fill(to, self.rows_of(vat))
+
+    def fill(self, vat: str, rows: Iterable[tuple[str, str]]) -> None:
+        """Store these keys and values for a vat that stores nothing yet; no key comes twice."""
         total = 0
-        for stored in list(self._rows.select("where vat = ? order by key", vat)):
-            self._rows.add(stored._replace(vat=to))
-            total += size(stored.key) + size(stored.value)
-        self._holdings.change(to, total)
+        for key, value in rows:
+            self._rows.add(StoredKey(vat, key, value))
+            total += size(key) + size(value)
+        self._holdings.change(vat, total)
 
     def forget(self, vat: str, key: str) -> None:
         """Delete `key` of a terminated vat, for which nothing is counted."""

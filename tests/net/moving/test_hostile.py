@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -60,6 +61,11 @@ PACKAGE = VatPackage(
 )
 
 
+def spelt(text: str) -> str:
+    """A package as it comes."""
+    return base64.b64encode(text.encode()).decode()
+
+
 class Stranger:
     """A world that takes vats, and who sends them to it, as another world would."""
 
@@ -103,7 +109,7 @@ class Stranger:
         """An arrival that has got a package, and the references beside it."""
         said = PACKAGE.text() if text is None else text
         arrival = self.arrival(said)
-        self.ask(arrival, "take", "text", said)
+        self.ask(arrival, "take", "text", spelt(said))
         given = [[False, self.thing()], [True, None]] if refs is None else refs
         self.done(self.world.queue_to_root("holder", "offer", [arrival, given]))
         return arrival
@@ -179,7 +185,7 @@ def test_what_comes_is_held_to_what_was_offered(stranger: Stranger) -> None:
     """More bytes, other bytes, and parts in another order."""
     arrival = stranger.arrival(TEXT)
     assert _refuse(stranger, lambda: stranger.ask(arrival, "start")) == "order"
-    assert _refuse(stranger, lambda: stranger.ask(arrival, "take", "text", TEXT + "x")) == "too-large"
+    assert _refuse(stranger, lambda: stranger.ask(arrival, "take", "text", spelt(TEXT) + "x")) == "too-large"
     assert _refuse(stranger, lambda: stranger.ask(arrival, "take", "text", 5)) == "order"
     assert _refuse(stranger, lambda: stranger.ask(arrival, "take", "soul", "x")) == "order"
     assert _refuse(stranger, lambda: stranger.ask(arrival, "take", "refs", [])) == "order"
