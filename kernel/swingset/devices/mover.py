@@ -90,7 +90,10 @@ class MoverDevice:
 
     def node_gone(self, state: CapData, context: DeviceContext) -> None:
         """Forget what belonged to a node that nobody holds any more."""
-        found = plain.read(state)
+        try:
+            found = plain.read(state)
+        except DeviceError:
+            return
         if not _is_node(found):
             return
         kind, number = next(iter(found.items()))

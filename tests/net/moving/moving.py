@@ -85,10 +85,30 @@ def build_root_object(parameters, baggage):
 """
 
 
+class Others:
+    """Several sides that are pumped as one while another waits."""
+
+    is_open = True
+
+    def __init__(self, *sides: Side) -> None:
+        self.sides = sides
+        self.world = self.net = self
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the first."""
+        self.sides[0].world.net.wait(seconds)
+
+    def pump(self) -> None:
+        """Have all serve what came."""
+        for side in self.sides:
+            side.world.net.pump()
+
+
 class Worlds:
     """Alice, who has vats that can move, and Bob, who accepts them."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.pair = pairs.made(folder)
         self.alice, self.bob = self.pair.alice, self.pair.bob
         self.made = 0

@@ -244,6 +244,33 @@ def test_code_that_is_none_is_suspended(stranger: Stranger) -> None:
         stranger.world.run()
 
 
+def test_the_meter_of_the_acceptance_pays(stranger: Stranger) -> None:
+    """It pays for the start; if it is gone by then, the vat waits until it gets another."""
+    for gone in (False, True):
+        meter = stranger.world.meters.create(10**10)
+        acceptance = stranger.acceptance(meter=meter)
+        arrival: Ref = stranger.ask(acceptance, "offer", stranger.offer(TEXT))
+        stranger.ask(arrival, "take", "text", spelt(TEXT))
+        refs = [[False, stranger.thing()], [True, None]]
+        stranger.done(stranger.world.queue_to_root("holder", "offer", [arrival, refs]))
+        stranger.ask(arrival, "take", "objects", 0)
+        if gone:
+            stranger.world.meters.forget(meter)
+        stranger.ask(arrival, "start")
+        vat = stranger.world.vats["guest"]
+        if gone:
+            assert (vat.state, vat.reason.partition(":")[0]) == ("suspended", "meter-exhausted")
+            stranger.world.vats.change_options("guest", {"meter": stranger.world.meters.create(10**10)})
+            stranger.world.vats.resume("guest")
+            stranger.done(stranger.world.queue_to_root("guest", "given"))
+        else:
+            assert vat.options["meter"] == meter
+            assert stranger.world.meters.get(meter).remaining < 10**10
+        assert stranger.world.vats["guest"].incarnation == 1
+        stranger.world.terminate_vat("guest")
+        stranger.world.run()
+
+
 FAKE = """
 from swingset.vat import durable, make_promise, remotable
 

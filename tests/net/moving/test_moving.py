@@ -9,8 +9,8 @@ import pytest
 from swingset.core.errors import NoSuchVat
 from swingset.guest.base.errors import RemoteError, RemoteRejection
 from swingset.guest.sending.eventual import E
-from tests.net.moving.moving import Worlds
-from tests.scenarios.linked import settle, with_session
+from tests.net.moving.moving import Others, Worlds
+from tests.scenarios.linked import BANK, Side, settle, with_session
 
 pytestmark = pytest.mark.unaudited  # both worlds are, when they close
 
@@ -156,6 +156,29 @@ def test_a_vat_moves_on_and_comes_home(worlds: Worlds) -> None:
     assert worlds.alice.ask(worlds.alice.session.root(name), "counter_of") is not None
     assert worlds.alice.ask(counter, "inc") == 1
     assert worlds.at(worlds.alice, name).incarnation == 2
+
+
+def test_a_third_world_is_introduced(worlds: Worlds) -> None:
+    """What the vat has of a third world is reached from there, and who has it in a third world reaches it."""
+    carol = Side(worlds.folder / "carol.world")
+    carol.other = worlds.alice
+    with_session(carol)
+    carol.world.net.listen("unix")
+    carol.session.define("bank", BANK)
+    purse = carol.shared()
+    worlds.alice.other = Others(worlds.bob, carol)  # type: ignore[assignment]
+    name, _, counter = worlds.counter()
+    with_session(worlds.alice)
+    worlds.alice.ask(counter, "meet", worlds.alice.fetch(purse))
+    there = carol.fetch(worlds.alice.session.net.share(counter))
+    assert carol.ask(there, "inc") == 1
+    worlds.move(name)
+    assert worlds.alice.ask(counter, "call", 5) == 5
+    settle(worlds.alice, worlds.bob, carol)
+    carol.other = Others(worlds.alice, worlds.bob)  # type: ignore[assignment]
+    assert carol.ask(there, "inc") == 2
+    worlds.alice.other = worlds.bob
+    carol.close()
 
 
 def test_its_parameters_and_another_name(worlds: Worlds) -> None:

@@ -21,7 +21,7 @@ from swingset.host.wires.linked import Linked
 from swingset.lens.state.wires import Wire
 from swingset.model.capdata import Ref
 from swingset.model.foreign import shown
-from swingset.model.refs import is_kref
+from swingset.model.refs import is_kref, sort_key
 from swingset.model.vat_packages import MOST_BYTES
 
 MOST_VATS = 10_000
@@ -170,4 +170,4 @@ class VatMoves(Linked):
                     row: dict[str, Any] = plain.kept(context, key, lambda value: isinstance(value, dict))
                     where = str(row.get("where", ""))
                     found.append(VatMove(str(row.get("name")), key[len(kind) + 1 :], where, kind == "came"))
-            return sorted(found, key=lambda each: int(each.vat[1:]))
+            return sorted(found, key=lambda each: sort_key(each.vat))

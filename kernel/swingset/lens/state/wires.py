@@ -93,6 +93,8 @@ class Wire:
                 return "a card, which says where another world has moved to"
             case "limit":
                 return "what other worlds may use is limited"
+            case "renamed":
+                return "objects of a vat that has moved to another world"
             case "introduce":
                 return "the card of this world, for its peers"
             case "fetch":
