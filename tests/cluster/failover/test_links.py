@@ -61,13 +61,8 @@ def test_a_link_goes_on_after_a_take_over(server: Server, name: str, tmp_path: P
     sent = [E(keeper).deposit("it", 10), E(keeper).deposit("it", 100)]
     bob.session.settle()
     bob.world.net.pump()
-
-    def serve() -> None:
-        while first.world.net.wait(10.0):
-            first.world.net.pump()
-
     with pytest.raises(LeaseError, match="has taken over"):
-        serve()
+        first.world.net.serve(60.0)  # until what came in cannot be committed
     first.world.close(keep=False)
     second.listen()
     settle(second, bob)

@@ -3,10 +3,11 @@
 An address can have a password. It is kept in this process only: it is never part of an error, a `repr`, the
 world or its file. A connection that breaks is dropped, and the next one is made from the same address.
 
-Each session is set up so that a process that hangs cannot hold up the others. The server ends a transaction
-that has waited for its client as long as a lease lasts, and a statement that has waited for a lock as long.
-It has the name of the lease, so that a standby finds a session that hangs all the same (`leases`). A commit
-is durable on the server's disk when it is answered, also where the server is told to be quicker.
+Each session is set up so that a process that hangs cannot hold up the others. The server ends a statement
+that has waited for a lock as long as a lease lasts, and a transaction that has waited for its client longer
+than that. It has the name of the lease, so that a standby finds it before (`leases`). A session that only
+reads holds up nobody, and may take its time. A commit is durable on the server's disk when it is answered,
+also where the server is told to be quicker.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ _IDLE = {
 }
 """How a connection notices that the other side is gone, where the address does not say otherwise."""
 
+
+_LEAST_IDLE = 10.0
+"""The seconds for which a transaction may wait for a client on a machine that is busy."""
 
 _SECRETS = ("password", "sslpassword")
 """The parts of an address that nobody may see."""
@@ -82,16 +86,22 @@ class Database:
         self._secrets = tuple(str(known[key]) for key in _SECRETS if known.get(key))
         wait = {"tcp_user_timeout": str(int(seconds * 1000))}
         self._options = {key: value for key, value in (_IDLE | wait).items() if key not in known}
-        self._options["application_name"] = self.application
 
-    def connect(self) -> Connection[Any]:
-        """A new connection, on which each statement commits by itself. Raises the driver's errors."""
-        made: Connection[Any] = self.driver.connect(self._address, autocommit=True, **self._options)
+    def connect(self, *, reads: bool = False) -> Connection[Any]:
+        """A new connection, on which each statement commits by itself. Raises the driver's errors.
+
+        With `reads`, it is for a long transaction that locks nothing.
+        """
+        name = {"application_name": f"{self.application}{' reads' if reads else ''}"}
+        made: Connection[Any] = self.driver.connect(self._address, autocommit=True, **(self._options | name))
         try:
             made.isolation_level = self.driver.IsolationLevel.READ_COMMITTED
-            wait = f"{max(int(self.seconds * 1000), 1)}ms"
-            for name in ("idle_in_transaction_session_timeout", "lock_timeout"):
-                made.execute("SELECT set_config(%s, %s, false)", (name, wait))
+            idle = 0.0 if reads else max(self.seconds, _LEAST_IDLE)
+            for setting, seconds in (
+                ("idle_in_transaction_session_timeout", idle),
+                ("lock_timeout", self.seconds),
+            ):
+                made.execute("SELECT set_config(%s, %s, false)", (setting, f"{int(seconds * 1000)}ms"))
             quick = (
                 "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting(%s) IN (%s, %s)"
             )

@@ -240,7 +240,7 @@ class _Taken:
     def _met(self, path: str, set_aside: bool, verified: bool) -> tuple[HowTaken, int]:
         assert self._row.stand is not None, "there is a truth to be met"
         try:
-            with self._database.connect() as connection, connection.transaction():
+            with self._database.connect(reads=True) as connection, connection.transaction():
                 truth = Truth(connection, self._name, self._row.stand)
                 return meet(path, truth, set_aside=set_aside, verified=verified)
         except self._database.driver.Error as problem:
