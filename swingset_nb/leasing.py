@@ -6,6 +6,7 @@ service or a host; the password is where PostgreSQL keeps it, in `~/.pgpass` or 
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from swingset.model.counting import plural
@@ -24,7 +25,8 @@ def leased_world(path: str, leasing: Leasing, **options: Any) -> LeasedWorld:
     if has_password(leasing.database):
         raise BadArguments(
             "the address has a password, and a notebook is stored: write it into ~/.pgpass, or set PGPASSWORD"
-            " before the notebook is started"
+            " before the notebook is started",
+            f"%swingset open {quote(path)} --lease {quote(leasing.name)} --database postgresql://USER@HOST/NAME",
         )
     wait = None if leasing.wait else 0.0
     return lease_world(leasing.database, path, leasing.name, wait=wait, **options)
