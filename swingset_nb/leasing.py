@@ -29,7 +29,9 @@ def leased_world(path: str, leasing: Leasing, **options: Any) -> LeasedWorld:
             f"%swingset open {quote(path)} --lease {quote(leasing.name)} --database postgresql://USER@HOST/NAME",
         )
     wait = None if leasing.wait else 0.0
-    return lease_world(leasing.database, path, leasing.name, wait=wait, **options)
+    return lease_world(
+        leasing.database, path, leasing.name, wait=wait, without_keys=leasing.without_keys, **options
+    )
 
 
 def opened_under(leased: LeasedWorld) -> list[str]:

@@ -137,6 +137,7 @@ def _tell_code(world: OpenWorld, lens: Lens, lines: list[str], hints: list[str])
         help="where that is, without a password; without it, what PGHOST, PGSERVICE and so on say",
     ),
     argument("--wait", action="store_true", help="wait until no other process has the lease"),
+    argument("--without-keys", action="store_true", help="go on although links to other worlds end by that"),
     completes="path",
     rest="`%swingset status --all` shows them",
 )
@@ -145,7 +146,9 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     worker: WorkerKind | None = given.worker
     path = os.path.expanduser(given.path)
     again = notebook.is_open(path)
-    leasing = None if given.lease is None else Leasing(given.lease, given.database, given.wait)
+    leasing = (
+        None if given.lease is None else Leasing(given.lease, given.database, given.wait, given.without_keys)
+    )
     world = notebook.open(path, worker, leasing)
     if again:
         return _open_again(notebook, world)

@@ -18,11 +18,12 @@ DEFAULT = "%swingset open bank.world"
 
 
 class Leasing(NamedTuple):
-    """The lease under which a world is opened: its name, its database, and whether to wait for it."""
+    """The lease under which a world is opened: its name, its database, and how it is taken."""
 
     name: str
     database: str
     wait: bool = False
+    without_keys: bool = False
 
     def options(self) -> str:
         """What to type for it."""

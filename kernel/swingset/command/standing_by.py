@@ -42,6 +42,11 @@ def add(command: AddCommand) -> None:
     )
     stands.add_argument("--verify", action="store_true", help="verify a file that fits before it is used")
     stands.add_argument(
+        "--without-keys",
+        action="store_true",
+        help="go on although links to other worlds end by that",
+    )
+    stands.add_argument(
         "--once", action="store_true", help="end when nothing more can run, and give the lease back"
     )
     stands.add_argument(
@@ -76,6 +81,7 @@ def _standby(chosen: argparse.Namespace) -> int:
         create=chosen.found,
         set_aside=chosen.set_aside,
         verified=chosen.verify,
+        without_keys=chosen.without_keys,
         worker="local" if chosen.trust_local else "wasm",
     ) as leased:
         missed = f" with {plural(leased.commits, 'commit')}" if leased.commits else ""

@@ -53,8 +53,10 @@ def test_a_link_goes_on_after_a_take_over(server: Server, name: str, tmp_path: P
     bob.ask(keeper, "keep", "it", theirs)
     assert bob.ask(keeper, "deposit", "it", 1) == 1
     settle(first, bob)
-    shutil.copy(tmp_path / "a.world.secrets", tmp_path / "b.world.secrets")
     run_out(server, name)
+    with pytest.raises(LeaseError, match=r"its keys are not beside .*b\.world"):
+        Leased(tmp_path / "b.world", server, name)
+    shutil.copy(tmp_path / "a.world.secrets", tmp_path / "b.world.secrets")
     second = Leased(tmp_path / "b.world", server, name)
     second.other, bob.other = bob, second
     with_session(bob)

@@ -16,6 +16,7 @@ LeaseCode = Literal[
     "not-leased",
     "file-beside",
     "file-lags",
+    "keys-missing",
 ]
 """Why a world with a lease cannot be opened, or cannot go on."""
 

@@ -8,6 +8,7 @@ timers, and links to other worlds go on from the last commit.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from swingset.cluster.failover import tables
@@ -27,6 +28,9 @@ from swingset.cluster.failover.meeting import HowTaken, Truth, log_of, meet
 from swingset.cluster.failover.tables import LeaseRow
 from swingset.core.errors import KernelError
 from swingset.host.base.opened import Opened
+from swingset.host.base.starting import service_counter
+from swingset.host.controls.device_access import NET
+from swingset.host.wires.wire_secrets import SUFFIX, Secrets
 from swingset.host.worlds.controller import Controller
 from swingset.host.worlds.opening import open_prepared
 from swingset.time.copies.mirror_tables import columns
@@ -110,6 +114,7 @@ def lease_world(
     create: bool = True,
     set_aside: bool = False,
     verified: bool = False,
+    without_keys: bool = False,
     **options: Any,
 ) -> LeasedWorld:
     """Open a world whose truth is in a PostgreSQL database, and take its lease.
@@ -127,12 +132,14 @@ def lease_world(
         create: whether to begin a world, if the database has none under that name.
         set_aside: whether a file that does not fit is renamed, and built from the database.
         verified: whether a file that fits is verified before it is used.
+        without_keys: whether to go on without the file of secrets of a world that speaks to others; all its
+            links end then.
         options: other arguments of `open_world`.
     Returns:
         The open world, with its lease.
     Raises:
         LeaseError: its `code` says why: `lease-held`, `not-leased`, `file-beside`, `database-away`,
-            `database-refused` or `database-altered`.
+            `database-refused`, `database-altered` or `keys-missing`.
         WorldError: if the file cannot be opened or written.
         KernelError: for an invalid name or number, or if psycopg is not installed.
     Source:
@@ -145,6 +152,8 @@ def lease_world(
     row = take(database, name, create=create, wait=wait)
     taken = _Taken(database, name, row)
     try:
+        if not without_keys:
+            taken.checks.append(_refuse_without_keys)
         return taken.opened(paths.real(path), create, set_aside, verified, options)
     except BaseException:
         taken.end()
@@ -179,6 +188,19 @@ def _lease(database: Database, name: str) -> Lease:
     return lease_of(name, row)
 
 
+def _refuse_without_keys(opened: Opened) -> None:
+    """Refuse a world with links whose keys are not beside its file: it would end the links for good."""
+    number = opened.kernel.store.counters.get(service_counter(NET))
+    speaks = any(vat.id == f"v{number}" for vat in opened.vats())
+    if speaks and not Secrets.are_at(opened.world.path):
+        raise LeaseError(
+            f"the world speaks to other worlds, and its keys are not beside {opened.world.name}: copy the"
+            f" file of secrets (its name ends with {SUFFIX}) from where it ran. `without_keys=True`, or"
+            " `--without-keys`, goes on without them: then its links end, and what it shared is not found",
+            code="keys-missing",
+        )
+
+
 class _Taken:
     """A lease that was taken, while its world is opened and until it is closed."""
 
@@ -187,6 +209,8 @@ class _Taken:
         self._name = name
         self._row = row
         self._holding: Holding | None = None
+        self.checks: list[Callable[[Opened], None]] = []
+        """What is checked of a file that has met its truth, before anything is committed."""
         self._beat = Heartbeat(database, name, row.epoch, self._lost)
 
     def _lost(self) -> None:
@@ -230,6 +254,8 @@ class _Taken:
     def _fenced(self, opened: Opened) -> None:
         """Put up the fence of a file that has met its truth."""
         self._begun(opened)
+        for check in self.checks:
+            check(opened)
         assert self._row.stand is not None, "there was a truth to be met"
         self._hold(opened.world, self._row.stand)
 
