@@ -6,8 +6,6 @@ import os
 import random
 import signal
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -363,31 +361,28 @@ def test_processes_that_are_killed_lose_nothing(bank: Any) -> None:
     """100 sweeps while processes die at random: no outcome is lost, none doubled, and all are the same."""
     session, purse = bank
     wanted = rows(sweep(session, AMOUNTS, paid, refs={"purse": purse}, processes=0))
-    dice, killed, over = random.Random(7), 0, threading.Event()
+    dice, killed = random.Random(7), 0
 
     with pools.clients(None, 3) as client:
+        for _ in range(100):
+            sweeps._known.clear()
+            came: list[TrialOutcome] = []
+            deadly = {dice.randrange(len(AMOUNTS)) for _ in range(dice.randrange(3))}
 
-        def kill() -> None:
-            nonlocal killed
-            while not over.wait(dice.uniform(0.3, 1.2)):
-                pids = list(client.run(os.getpid, on_error="ignore").values())
+            def seen(
+                outcome: TrialOutcome, came: list[TrialOutcome] = came, deadly: set[int] = deadly
+            ) -> None:
+                """Kill a process after some outcomes, whatever it does: it may be just starting."""
+                nonlocal killed
+                came.append(outcome)
+                pids = list(client.run(os.getpid, on_error="ignore").values()) if len(came) in deadly else []
                 if pids:
                     os.kill(dice.choice(pids), signal.SIGKILL)
                     killed += 1
 
-        thread = threading.Thread(target=kill)
-        thread.start()
-        try:
-            for _ in range(100):
-                sweeps._known.clear()
-                came: list[TrialOutcome] = []
-                found = sweep(session, AMOUNTS, paid, refs={"purse": purse}, client=client, each=came.append)
-                assert rows(found) == wanted
-                assert sorted(outcome.place for outcome in came) == list(range(len(AMOUNTS)))
-                time.sleep(0.05)
-        finally:
-            over.set()
-            thread.join()
+            found = sweep(session, AMOUNTS, paid, refs={"purse": purse}, client=client, each=seen)
+            assert rows(found) == wanted
+            assert sorted(outcome.place for outcome in came) == list(range(len(AMOUNTS)))
     assert killed > 20
     print(f"100 sweeps of {len(AMOUNTS)} forks, {killed} processes killed: 0 lost, 0 doubled, 0 different")
 

@@ -10,6 +10,7 @@ A cluster keeps packs as long as its client is open, at most `MOST_GIVEN` bytes 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -50,7 +51,6 @@ class Packs:
         self._futures: OrderedDict[str, Any] = OrderedDict()
         self._sizes: dict[str, int] = {}
         self._pack_of: dict[bytes, str] = {}
-        self._times = 0
 
     def with_rows(self, names: tuple[bytes, ...], rows: Rows) -> list[Any]:
         """The packs that have these rows; those that are in none are put into new ones."""
@@ -73,8 +73,7 @@ class Packs:
 
     def _give(self, rows: dict[bytes, bytes], size: int) -> None:
         pack = hashlib.sha256(b"".join(rows)).hexdigest()
-        self._times += 1  # the scheduler remembers a name that has failed
-        key = f"swingset-pack-{pack}-{self._times}"
+        key = f"swingset-pack-{pack}-{secrets.token_hex(8)}"  # the scheduler remembers one that has failed
         self._futures[pack] = self._client.submit(_itself, rows, key=key)
         self._sizes[pack] = size
         self._pack_of.update(dict.fromkeys(rows, pack))
@@ -106,7 +105,11 @@ class Bringer:
         self._worlds = {carried.id: carried for carried in worlds}
         self._rows = rows
         self._under_way: dict[tuple[str, str], Any] = {}
-        self._times = 0
+
+    def give_anew(self) -> None:
+        """Forget what was given, because the scheduler has lost some of it."""
+        self._under_way.clear()
+        _given[:] = [(other, packs) for other, packs in _given if other is not self._client]
 
     def bring(self, lacking: Lacking) -> Any:
         """A task after which the process has the rows."""
@@ -114,12 +117,11 @@ class Bringer:
         known = self._under_way.get(place)
         if known is None or known.status != "pending":
             packs = packs_of(self._client).with_rows(lacking.names, self._rows)
-            self._times += 1
             known = self._client.submit(
                 take,
                 self._worlds[lacking.world],
                 packs,
-                key=f"swingset-bring-{lacking.world}-{lacking.process}-{self._times}-{id(self)}",
+                key=f"swingset-bring-{lacking.world}-{secrets.token_hex(8)}",
                 workers=[lacking.process],
                 allow_other_workers=True,
                 priority=_FIRST,

@@ -12,6 +12,7 @@ task's own fault.
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from swingset.cluster.trials import Measuring, outcome_of
 from swingset.cluster.variants import Variant
 from swingset.core.errors import KernelError
 from swingset.host.worlds.controller import Controller
+from swingset.model.foreign import said
 from swingset.model.visible import one_line
 
 if TYPE_CHECKING:
@@ -134,21 +136,26 @@ class _SharedValues:
     def __init__(self, client: Client, values: Mapping[str, Any]) -> None:
         self._client = client
         self._values = values
-        self._times = dict.fromkeys(values, 0)
-        self.futures = {name: self._given(name) for name in values}
+        self._futures = {name: self._given(name, anew=False) for name in values}
 
-    def _given(self, name: str) -> Any:
-        times = self._times[name]
-        key = f"swingset-{name}" + (f"-{times}" if times else "")
-        return self._client.submit(_itself, self._values[name], key=key)
+    def _given(self, name: str, *, anew: bool = True) -> Any:
+        return self._client.submit(_itself, self._values[name], key=_key(name, anew=anew))
+
+    def give_anew(self) -> None:
+        """Give all of them again, because the scheduler has lost one."""
+        self._futures = {name: self._given(name) for name in self._values}
 
     def put_in(self, arguments: Sequence[Any]) -> list[Any]:
         """Arguments with the values in the place of their names. One that Dask has given up comes anew."""
         for name in [each.name for each in arguments if isinstance(each, Shared)]:
-            if self.futures[name].status in LOST:
-                self._times[name] += 1
-                self.futures[name] = self._given(name)
-        return [self.futures[each.name] if isinstance(each, Shared) else each for each in arguments]
+            if self._futures[name].status in LOST:
+                self._futures[name] = self._given(name)
+        return [self._futures[each.name] if isinstance(each, Shared) else each for each in arguments]
+
+
+def _key(name: str, *, anew: bool) -> str:
+    """The name of a task of Dask. One that is given anew has another: the scheduler remembers failures."""
+    return f"swingset-{name}" + (f"-{secrets.token_hex(8)}" if anew else "")
 
 
 def over(
@@ -174,12 +181,11 @@ def over(
 
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "100GB"}):
         values = _SharedValues(client, shared)
-        times, died = dict.fromkeys(tasks, 0), dict.fromkeys(tasks, 0)
+        died = dict.fromkeys(tasks, 0)
         futures: dict[Any, str] = {}
 
-        def submit(name: str, after: Any = None) -> Any:
-            # A new name each time, because the scheduler remembers that the last one has failed.
-            key = f"swingset-{name}" + (f"-{times[name]}" if times[name] else "")
+        def submit(name: str, after: Any = None, *, anew: bool = True) -> Any:
+            key = _key(name, anew=anew)
             called = [call, *values.put_in(tasks[name])]
             called = called if after is None else [_after, after, *called]
             future = client.submit(*called, key=key, pure=True)
@@ -188,7 +194,7 @@ def over(
 
         try:
             waiting = package.as_completed(
-                [submit(name) for name in tasks], loop=client.loop, raise_errors=False
+                [submit(name, anew=False) for name in tasks], loop=client.loop, raise_errors=False
             )
             for future in waiting:
                 name, brought = futures.pop(future), None
@@ -198,15 +204,19 @@ def over(
                         brought = bringer.bring(found)
                 except (package.scheduler.KilledWorker, package.client.FutureCancelledError) as problem:
                     died[name] += 1
-                    words = f"its process died {died[name]} times: {one_line(type(problem).__name__, 60)}"
+                    words = f"its process died {died[name]} times: {one_line(said(problem), 200)}"
+                    if not isinstance(problem, package.scheduler.KilledWorker):
+                        values.give_anew()  # the scheduler does not know any more what the task needs
+                        if bringer is not None:
+                            bringer.give_anew()
                     found = lost(name, words) if died[name] == MOST_LOST else None
                 if found is not None and brought is None:
                     yield found
                     continue
-                times[name] += 1
                 waiting.add(submit(name, brought))
         finally:
-            client.cancel([*futures, *values.futures.values()])  # type: ignore[no-untyped-call]
+            if futures:
+                client.cancel(list(futures))  # type: ignore[no-untyped-call]
 
 
 def _after(_brought: None, call: Callable[..., Any], *given: Any) -> Any:
