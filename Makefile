@@ -108,6 +108,7 @@ bench: engine
 	@$(BIN)/python benchmarks/wires.py
 	@$(BIN)/python benchmarks/failover.py
 	@$(BIN)/python benchmarks/moves.py
+	@$(BIN)/python benchmarks/thousand_worlds.py
 
 # The reference under the same loads beside us: Node 20, a C compiler, and the npm registry for the first time.
 bench-peer: engine

@@ -142,6 +142,29 @@ def test_a_move_is_measured() -> None:
     assert found.move.processor > 0
 
 
+def test_the_page_has_what_the_simulation_prints() -> None:
+    """The figures of a thousand worlds on paper are the same each time, and those that the page shows."""
+    thousand = loaded(BENCHMARKS / "thousand_worlds.py")
+    printed = "\n".join(thousand.told(thousand.Inputs()))
+    page = (BENCHMARKS.parent / "docs" / "design" / "thousand-worlds.md").read_text()
+    assert f"```text\n{printed}\n```" in page
+    small = thousand.Inputs(worlds=20, machines=2, database_cores=1)
+    quiet, busy = (thousand.lived(small, thousand.LOADS[0], rate, 1.0) for rate in (5, 300))
+    assert quiet.done / quiet.came > 0.9
+    assert quiet.median < busy.median, "what is full makes wait"
+    assert busy.database > quiet.database
+
+
+@pytest.mark.slow
+def test_forks_histories_and_worlds_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each figure is there, however few forks there are."""
+    measured = loaded(BENCHMARKS / "sweeps.py")
+    monkeypatch.setattr(measured, "EACH", 2)
+    printed = [*measured.forks(4, 2, 6), *measured.histories(20, 2)]
+    assert sum("processes of Dask" in line for line in printed) == 3 * len(measured.numbers())
+    assert any("6 forks in" in line for line in printed)
+
+
 @pytest.mark.unaudited  # one of them fills tables by hand
 def test_the_others_run() -> None:
     """Messages, objects and cranks are measured, however few."""
