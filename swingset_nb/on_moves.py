@@ -6,6 +6,7 @@ import argparse
 
 from swingset.core.errors import KernelError
 from swingset.guest.base.errors import RemoteError
+from swingset.host.wires.vat_moves import VatMove
 from swingset.model.counting import plural
 from swingset.model.vat_packages import MOST_BYTES
 from swingset.model.visible import one_line
@@ -78,10 +79,14 @@ def move(notebook: Notebook, given: argparse.Namespace) -> Shown:
 def moves(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     """List the moves."""
     known = notebook.require().controller.net.vat_moves()
-    gone = [f"has gone to {one_line(each.where, 80)}" for each in known]
+    gone = [f"has gone to {one_line(each.where, 80)}{_unsaid(each)}" for each in known]
     rows = [
         (one_line(each.name, 80), each.vat, "has come" if each.came else where)
         for each, where in zip(known, gone, strict=True)
     ]
     nothing = "no vat has moved to another world or from one"
     return Table("vats that moved", ("vat", "id", "what"), rows, nothing)
+
+
+def _unsaid(move: VatMove) -> str:
+    return f", which has not said that it is there: {one_line(move.said, 80)}" if move.said else ""

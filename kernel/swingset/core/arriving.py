@@ -13,7 +13,6 @@ any vat, and paid by the meter that this world has chosen.
 
 from __future__ import annotations
 
-from swingset.core.departing import MOVES
 from swingset.core.incarnations import free_name
 from swingset.core.lifecycle import LOST
 from swingset.core.options import name_trouble, reserved
@@ -111,7 +110,6 @@ class Arrivals:
             self._add(vat, package, entry, own.get(entry.vref) or known.get(entry.vref))
         if store.sources.parts(name) == ():
             store.sources.replace(name, package.cells)
-        store.counters.set(MOVES, store.counters.get(MOVES) + 1)
         if trouble is None:
             result = store.new_promise(None)
             store.enqueue(UpgradeVat(vat_id, vat.bundle or "", vat.parameters, LOST, result), first=True)

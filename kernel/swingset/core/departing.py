@@ -43,8 +43,8 @@ from swingset.world.clists import CListEntry
 from swingset.world.promises import UNRESOLVED
 from swingset.world.vats import LIVE, SUSPENDED, TERMINATED, VatRecord
 
-MOVES = "vat.moves"
-"""The counter of the vats that have left or come: a world does not go back across one."""
+MOVER = "mover"
+"""The kind of the device that has what is under way, see `devices.mover`."""
 
 ON_ITS_WAY = "moving"
 """How the reason begins why a vat is suspended that is on its way."""
@@ -223,7 +223,7 @@ class Departures:
         arrival: str,
         mover: str,
         where: str,
-    ) -> None:
+    ) -> str:
         """Decide the move: terminate the vat, and have its exports be the new home's objects.
 
         Args:
@@ -233,6 +233,8 @@ class Departures:
             arrival: the object to which `start` is sent.
             mover: the vat that is allowed to know the answered objects.
             where: the new home, for people.
+        Returns:
+            The promise for the answer to `start`.
         Raises:
             DeviceError: for answers that are no new objects of another world.
         """
@@ -253,13 +255,14 @@ class Departures:
         root = self._lifecycle.root_of(net)
         store = self._store
         store.queues.unpark(vat.id)
-        store.enqueue(Send(arrival, Message(capdata.data(["start", []]))), first=True)
+        started = store.new_promise(None)
+        store.enqueue(Send(arrival, Message(capdata.data(["start", []]), started)), first=True)
         if renamed and root is not None:
             store.enqueue(Send(root, Message(capdata.data(["renamed", [renamed]]))), first=True)
         words = f"vat {vat.name} has moved to {where}"
         self._lifecycle.end_incarnation(vat, _parting(vat), fate=f"{reasons.ABANDONED}: {words}")
-        store.counters.set(MOVES, store.counters.get(MOVES) + 1)
         self._judge.end(vat, reasons.MOVED, words)
+        return started
 
     def _take_over(self, vat: str, kref: str, net: str, answered: str, renamed: list[list[str]]) -> None:
         """Have `net` export a kref under the name that it has for another."""
@@ -285,10 +288,26 @@ def _parting(vat: VatRecord) -> str:
 
 
 def moved_vats(store: KernelStore) -> dict[str, str]:
-    """The vats that have moved to another world or have come from one, as names by id."""
+    """The vats that have moved to another world or have come from one, as names by id.
+
+    A vat is among them too that is about to come, as soon as its old home may have decided that it does: by
+    the key of its arrival.
+    """
     found = {}
     for vat in store.vats.all():
         has_gone = vat.state == TERMINATED and (vat.reason or "").startswith(f"{reasons.MOVED}:")
         if has_gone or "arrived_as" in vat.options:
             found[vat.id] = vat.name
+    for device in store.devices.all():
+        keys = store.devices.keys(device.id, "arrival.") if device.kind == MOVER else ()
+        for key in keys:
+            state = store.devices.load(device.id, key) if key.count(".") == 1 else None
+            row = capdata.read(state) if state is not None else None
+            if isinstance(row, dict) and row.get("ready") is True:
+                found[key] = str(row.get("name"))
     return found
+
+
+def has_moves(store: KernelStore) -> bool:
+    """Whether a vat of this world may ever have moved: there is a device for it."""
+    return any(device.kind == MOVER for device in store.devices.all())

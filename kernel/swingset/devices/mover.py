@@ -4,9 +4,10 @@ Its root belongs to the vat `vatMover` alone, which carries what is said between
 here, so that an upgrade of that vat breaks nothing but a move that is not decided yet.
 
 A *departure* is a vat of this world that is on its way: its package as pieces, the references beside it, and
-what the new home has answered so far. An *acceptance* is the right to send vats here, with limits. An
-*arrival* is what has come of one vat. Its pieces are put together and looked at when the old home asks for
-the objects that will be the vat's exports, which is before it decides. After that, nothing can be refused.
+what the new home has answered so far. It is kept until the new home has said that the vat is there. An
+*acceptance* is the right to send vats here, with limits. An *arrival* is what has come of one vat. Its pieces
+are put together and looked at when the old home asks for the objects that will be the vat's exports, which is
+before it decides. After that, nothing can be refused.
 
 Rows: `departure.N` and `arrival.N` have plain data; behind a point follow `text.I` with a piece, `refs.I`
 and `objects.I` with at most `PORTION` references. `accepts.N` is an acceptance, `gone.VAT` and `came.VAT` a
@@ -20,7 +21,7 @@ import hashlib
 from typing import Any, NoReturn
 
 from swingset.core.arriving import Arrivals
-from swingset.core.departing import Departures
+from swingset.core.departing import MOVER, Departures
 from swingset.core.device_board import DeviceContext, DeviceError
 from swingset.core.errors import KernelError
 from swingset.core.metering import Metering
@@ -49,7 +50,7 @@ _WITHDRAWN: dict[str, Any] = {"vats": 0, "meter": None}
 class MoverDevice:
     """Serves the device of kind `mover`."""
 
-    kind = "mover"
+    kind = MOVER
 
     def __init__(self, store: KernelStore, departures: Departures, metering: Metering) -> None:
         self._store = store
@@ -81,7 +82,7 @@ class MoverDevice:
         match kind:
             case "departure":
                 moving = {"offered": self._offered, "next": self._next, "answered": self._answered}
-                return {**moving, "go": self._go, "stay": self._stay}
+                return {**moving, "go": self._go, "stay": self._stay, "started": self._started}
             case "accepts":
                 return {"offer": self._offer}
             case "arrival":
@@ -199,8 +200,8 @@ class MoverDevice:
         if found:
             context.set(f"{key}.there.{at}", plain.write(found))
 
-    def _go(self, context: DeviceContext, key: str, arrival: Any) -> None:
-        """Decide the move: the vat departs."""
+    def _go(self, context: DeviceContext, key: str, arrival: Any) -> Ref:
+        """Decide the move: the vat departs. Returns the promise for what the new home says to `start`."""
         row = self._row(context, key)
         vat = self._store.vats.known(row["vat"])
         if not self._departures.is_on_its_way(vat, row["incarnation"], row["position"]):
@@ -210,11 +211,20 @@ class MoverDevice:
         exports = tuple(each.kref for each in self._kept(context, key, "exports"))
         there = tuple(each.kref for each in self._kept(context, key, "there"))
         where = one_line(row["where"], _LONGEST)
-        self._departures.depart(vat, exports, there, start, context.caller or "", where)
-        context.set(f"gone.{vat.id}", plain.write({"name": vat.name, "where": where}))
+        started = self._departures.depart(vat, exports, there, start, context.caller or "", where)
+        context.set(f"gone.{vat.id}", plain.write({"name": vat.name, "where": where, "said": "nothing yet"}))
         outcome = plain.write({"name": vat.name, "where": where, "objects": len(exports)})
         context.settle(row["result"].kref, False, outcome)
-        self._forget(context, key)
+        return Ref(started)
+
+    def _started(self, context: DeviceContext, key: str, trouble: Any) -> None:
+        """The new home has said that the vat is there; if it has not, the package is kept."""
+        vat = self._row(context, key)["vat"]
+        gone = self._row(context, f"gone.{vat}")
+        if trouble is None:
+            self._forget(context, key)
+        said = "" if trouble is None else one_line(str(trouble), _LONGEST)
+        context.set(f"gone.{vat}", plain.write({**gone, "said": said}))
 
     def _stay(self, context: DeviceContext, key: str, words: Any, code: Any) -> None:
         """The move has failed, and the vat stays: it goes on, unless somebody has resumed it already."""

@@ -31,6 +31,9 @@ class Departure:
     def on_fulfilled(self, answer: Any, step: str) -> None:
         """The other world has answered: go on."""
         try:
+            if step == "started":
+                D(self.node).started(None)
+                return
             if step == "offered":
                 D(self.node).offered(answer)
                 self.arrival = answer
@@ -38,17 +41,21 @@ class Departure:
                 D(self.node).answered(answer)
             following = D(self.node).next()
             if following is None:
-                D(self.node).go(self.arrival)
+                started = D(self.node).go(self.arrival)
                 self.arrival = None
+                watch_promise(started, self, "started")
                 return
             what, part = following
             watch_promise(E(self.arrival).take(what, part), self, what)
         except Exception as problem:
             self._stay(problem)
 
-    def on_rejected(self, reason: Any, _step: str) -> None:
+    def on_rejected(self, reason: Any, step: str) -> None:
         """The other world has refused, or is gone."""
-        self._stay(reason)
+        if step == "started":
+            D(self.node).started(str(reason))
+        else:
+            self._stay(reason)
 
     def _stay(self, reason: Any) -> None:
         arrival, self.arrival = self.arrival, None

@@ -138,8 +138,9 @@ def moved(folder: Path, who: str, strike: int | None) -> tuple[int, int]:
     struck.strike = None if strike is None else first[who != "old"] + strike
     for _ in range(2):
         rest(old, new)
-    assert struck.kills == (strike is not None)
     steps = old.steps - first[0], new.steps - first[1]
+    # What comes together is a matter of time, so one run may have fewer commits than another.
+    assert struck.kills == (strike is not None and strike <= steps[who != "old"])
     homes = ["counter" in host.world.vats for host in (old, new)]
     assert homes == [False, True]
     assert new.world.vats["counter"].state == "live"

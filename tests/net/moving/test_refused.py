@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from swingset import MoveRefused
+from swingset.core.departing import moved_vats
 from swingset.core.errors import KernelError
 from swingset.guest.base.errors import RemoteError
 from swingset.guest.sending.eventual import E
@@ -195,6 +196,51 @@ def test_code_that_does_not_start_waits_there(worlds: Worlds) -> None:
     assert worlds.alice.session.wait(waits) == 2
 
 
+def test_a_link_that_ends_before_the_decision_keeps_the_vat(worlds: Worlds) -> None:
+    """The old home goes back to before it offered the vat: that is there as before, and nowhere else."""
+    name, _, _ = worlds.counter()
+    acceptance = worlds.acceptance()
+    settle(worlds.alice, worlds.bob)
+    worlds.alice.world.checkpoint(f"{name} is here")
+    with_session(worlds.alice)
+    worlds.alice.session.net.move_vat(name, acceptance)
+    worlds.alice.session.settle()
+    worlds.alice.world.net.pump()
+    worlds.bob.world.net.wait(0.5)
+    worlds.bob.world.net.pump()
+    assert worlds.at(worlds.alice, name).state == "suspended"
+    worlds.alice.world.history.go_back(f"{name} is here")
+    worlds.alice.session.attach()
+    settle(worlds.alice, worlds.bob)
+    assert worlds.homes(name) == ["alice"]
+    assert worlds.at(worlds.alice, name).state == "live"
+
+
+def test_a_new_home_does_not_forget_what_may_come(worlds: Worlds) -> None:
+    """Once it has answered with objects, it does not go back to before that: the old home may have decided."""
+    name, _, counter = worlds.counter()
+    acceptance = worlds.acceptance()
+    settle(worlds.alice, worlds.bob)
+    worlds.bob.world.checkpoint(f"before {name} is offered")
+    with_session(worlds.alice)
+    worlds.alice.session.net.move_vat(name, acceptance)
+    for _ in range(60):
+        if any(key.startswith("arrival") for key in moved_vats(worlds.bob.world.kernel.store)):
+            break
+        worlds.alice.session.settle()
+        worlds.alice.world.net.wait(0.05)
+        worlds.alice.world.net.pump()
+        worlds.pair.bob.world.net.wait(0.05)
+        worlds.pair.bob.world.net.pump()
+    with pytest.raises(KernelError, match=rf"{name} has moved to another world, or has come or is to come"):
+        worlds.bob.world.history.go_back(f"before {name} is offered")
+    settle(worlds.alice, worlds.bob)
+    assert worlds.homes(name) == ["bob"]
+    (gone,) = [each for each in worlds.alice.world.net.vat_moves() if each.name == name]
+    assert gone.said == ""
+    assert worlds.alice.ask(counter, "inc") == 1
+
+
 def test_neither_world_goes_back_across_a_move(worlds: Worlds) -> None:
     """Going back to before a vat has left, or has come, is refused with its name; nothing is changed."""
     name, _, counter = worlds.counter()
@@ -203,6 +249,6 @@ def test_neither_world_goes_back_across_a_move(worlds: Worlds) -> None:
         side.world.checkpoint(f"before {name}")
     worlds.move(name)
     for side in (worlds.alice, worlds.bob):
-        with pytest.raises(KernelError, match=rf"{name} has moved to another world, or has come from one"):
+        with pytest.raises(KernelError, match=rf"{name} has moved to another world, or has come"):
             side.world.history.go_back(f"before {name}")
     assert worlds.alice.ask(counter, "inc") == 1

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from swingset.core.atomic import refuse_within_crank
 from swingset.core.cranks import CLEAN_UP_ROWS, Cranks
-from swingset.core.departing import MOVES, moved_vats
+from swingset.core.departing import has_moves, moved_vats
 from swingset.core.errors import KernelError
 from swingset.core.kernel import Kernel
 from swingset.core.report import CrankReport
@@ -336,7 +336,7 @@ class Opened:
 
         It would be in both worlds then, or in neither. Nothing is changed here, so that all goes on.
         """
-        if not self.kernel.store.counters.get(MOVES):
+        if not has_moves(self.kernel.store):
             return
         twin = self.world.fork()
         try:
@@ -374,8 +374,8 @@ class Opened:
 
 
 _ACROSS = (
-    "has moved to another world, or has come from one: it would be in both worlds then or in neither, so this"
-    " world does not go there; look at that state in a fork"
+    "has moved to another world, or has come or is to come from one: it would be in both worlds then or in"
+    " neither, so this world does not go there; look at that state in a fork"
 )
 
 

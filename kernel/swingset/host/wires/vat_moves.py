@@ -45,12 +45,14 @@ class VatMove:
         vat: its id here.
         where: the world to which it has gone; an empty text for one that has come.
         came: whether it has come.
+        said: of one that has gone, why its new home has not said that it is there; else an empty text.
     """
 
     name: str
     vat: str
     where: str
     came: bool
+    said: str = ""
 
 
 class VatMoves(Linked):
@@ -169,5 +171,6 @@ class VatMoves(Linked):
                 for key in context.keys(f"{kind}."):
                     row: dict[str, Any] = plain.kept(context, key, lambda value: isinstance(value, dict))
                     where = str(row.get("where", ""))
-                    found.append(VatMove(str(row.get("name")), key[len(kind) + 1 :], where, kind == "came"))
+                    name, said = str(row.get("name")), str(row.get("said", ""))
+                    found.append(VatMove(name, key[len(kind) + 1 :], where, kind == "came", said))
             return sorted(found, key=lambda each: sort_key(each.vat))
