@@ -74,11 +74,28 @@ def move(notebook: Notebook, given: argparse.Namespace) -> Shown:
 @command(
     "moves",
     "the vats that have moved to other worlds, and those that have come from them",
+    argument(
+        "--take-back",
+        dest="back",
+        metavar="ID",
+        help="make a vat here anew that its new home does not have: ask there first",
+    ),
     rest="`%swingset peers` shows the other worlds",
 )
-def moves(notebook: Notebook, _given: argparse.Namespace) -> Shown:
-    """List the moves."""
-    known = notebook.require().controller.net.vat_moves()
+def moves(notebook: Notebook, given: argparse.Namespace) -> Shown:
+    """List the moves, or take back a vat that has not arrived."""
+    controller = notebook.require().controller
+    if given.back is not None:
+        try:
+            kref = controller.net.take_back(given.back)
+        except KernelError as problem:
+            raise SwingSetError(str(problem), "%swingset moves") from None
+        controller.net.settle(kref)
+        name = one_line(str(controller.resolution(kref)), 80)
+        controller.release(kref)
+        notebook.settle()
+        return Message(f"vat {name} is here again, as it was when it was to move")
+    known = controller.net.vat_moves()
     gone = [f"has gone to {one_line(each.where, 80)}{_unsaid(each)}" for each in known]
     rows = [
         (one_line(each.name, 80), each.vat, "has come" if each.came else where)
@@ -89,4 +106,6 @@ def moves(notebook: Notebook, _given: argparse.Namespace) -> Shown:
 
 
 def _unsaid(move: VatMove) -> str:
-    return f", which has not said that it is there: {one_line(move.said, 80)}" if move.said else ""
+    if not move.said:
+        return ""
+    return f", which has not said that it is there: {one_line(move.said, 80)}"

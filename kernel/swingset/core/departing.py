@@ -16,6 +16,7 @@ device, that others administer, or of which more than durable state would be los
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from swingset.core.device_board import DeviceError
@@ -264,6 +265,19 @@ class Departures:
         self._judge.end(vat, reasons.MOVED, words)
         return started
 
+    def give_back(self, exports: tuple[str, ...]) -> None:
+        """Have objects that have moved be without an owner again, because their vat is made here anew.
+
+        What `net` calls them stands for objects that nothing holds from then on, so it is told to drop them.
+        """
+        store, net = self._store, self.net()
+        for kref in exports:
+            entry = None if net is None else store.clists.by_kref(net, kref)
+            if net is not None and entry is not None:
+                store.clists.delete(net, kref)
+                store.clists.add(net, store.new_object(net), entry.vref)
+            store.orphan(kref, f"{reasons.MOVED}: its vat has moved")
+
     def _take_over(self, vat: str, kref: str, net: str, answered: str, renamed: list[list[str]]) -> None:
         """Have `net` export a kref under the name that it has for another."""
         store = self._store
@@ -302,9 +316,10 @@ def moved_vats(store: KernelStore) -> dict[str, str]:
         keys = store.devices.keys(device.id, "arrival.") if device.kind == MOVER else ()
         for key in keys:
             state = store.devices.load(device.id, key) if key.count(".") == 1 else None
-            row = capdata.read(state) if state is not None else None
-            if isinstance(row, dict) and row.get("ready") is True:
-                found[key] = str(row.get("name"))
+            with contextlib.suppress(ValueError):  # whoever uses the row is told what is wrong with it
+                row = capdata.read(state) if state is not None else None
+                if isinstance(row, dict) and row.get("ready") is True:
+                    found[key] = str(row.get("name"))
     return found
 
 

@@ -42,8 +42,12 @@ PORTION = 200
 MOST_STAGED = 4
 """How many vats may be on their way by one acceptance at the same time."""
 
+UNSAID = "nothing yet"
+"""What the new home of a vat has said before it has answered."""
+
 _KINDS = ("departure", "accepts", "arrival")
 _LONGEST = 200
+_BESIDE = ("refs", "exports")
 _WITHDRAWN: dict[str, Any] = {"vats": 0, "meter": None}
 
 
@@ -63,6 +67,7 @@ class MoverDevice:
         given = plain.read(args)
         if context.node == context.device.root:
             served: dict[str, Any] = {"depart": self._depart, "accept": self._accept}
+            served["take_back"] = self._take_back
             key = ""
         else:
             node = plain.kept(context, context.node or "", _is_node)
@@ -212,7 +217,7 @@ class MoverDevice:
         there = tuple(each.kref for each in self._kept(context, key, "there"))
         where = one_line(row["where"], _LONGEST)
         started = self._departures.depart(vat, exports, there, start, context.caller or "", where)
-        context.set(f"gone.{vat.id}", plain.write({"name": vat.name, "where": where, "said": "nothing yet"}))
+        context.set(f"gone.{vat.id}", plain.write({"name": vat.name, "where": where, "said": UNSAID}))
         outcome = plain.write({"name": vat.name, "where": where, "objects": len(exports)})
         context.settle(row["result"].kref, False, outcome)
         return Ref(started)
@@ -225,6 +230,23 @@ class MoverDevice:
             self._forget(context, key)
         said = "" if trouble is None else one_line(str(trouble), _LONGEST)
         context.set(f"gone.{vat}", plain.write({**gone, "said": said}))
+
+    def _take_back(self, context: DeviceContext, _key: str, vat: Any) -> str:
+        """Make a vat here anew whose new home has not said that it is there. Returns its name."""
+        gone = self._row(context, f"gone.{plain.text(vat, 'the vat')}")
+        keys = [each for each in context.keys("departure.") if each.count(".") == 1]
+        key = next((each for each in keys if self._row(context, each)["vat"] == vat), None)
+        if key is None or gone["said"] in ("", UNSAID):
+            raise DeviceError(
+                f"vat {gone['name']} cannot be taken back: its move has not failed", code="used"
+            )
+        package = read_package(base64.b64decode("".join(self._kept(context, key, "text"))))
+        refs, exports = (tuple(each.kref for each in self._kept(context, key, what)) for what in _BESIDE)
+        self._departures.give_back(exports)
+        made = self._arrivals.arrive(package, refs, exports, package.name, None)
+        context.set(f"gone.{vat}", None)
+        self._forget(context, key)
+        return made.name
 
     def _stay(self, context: DeviceContext, key: str, words: Any, code: Any) -> None:
         """The move has failed, and the vat stays: it goes on, unless somebody has resumed it already."""

@@ -134,6 +134,11 @@ class VatMover:
         """An acceptance."""
         return Acceptance(D(self._device).accept(most, vats, meter))
 
+    def take_back(self, vat: str) -> str:
+        """Make a vat here anew that has not arrived where it was to go; returns its name."""
+        name: str = D(self._device).take_back(vat)
+        return name
+
     def move(self, vat: str, acceptance: object, there: str, name: str | None) -> Promise[Any]:
         """Move a vat; a promise for what became of it."""
         node, promise, offer = D(self._device).depart(vat, there, name)

@@ -217,7 +217,7 @@ def test_a_link_that_ends_before_the_decision_keeps_the_vat(worlds: Worlds) -> N
 
 
 def test_a_new_home_does_not_forget_what_may_come(worlds: Worlds) -> None:
-    """Once it has answered with objects, it does not go back to before that: the old home may have decided."""
+    """Once it has answered with objects it does not go back to before that, as the move may be decided."""
     name, _, counter = worlds.counter()
     acceptance = worlds.acceptance()
     settle(worlds.alice, worlds.bob)
@@ -239,6 +239,44 @@ def test_a_new_home_does_not_forget_what_may_come(worlds: Worlds) -> None:
     (gone,) = [each for each in worlds.alice.world.net.vat_moves() if each.name == name]
     assert gone.said == ""
     assert worlds.alice.ask(counter, "inc") == 1
+
+
+def test_a_vat_that_did_not_arrive_is_taken_back(worlds: Worlds) -> None:
+    """The link ends right after the decision: the package is still here, and so are the references."""
+    name, root, counter = worlds.counter()
+    assert worlds.alice.ask(counter, "inc") == 1
+    purse = worlds.alice.ask(worlds.alice.session.root("bank"), "purse")
+    worlds.alice.ask(counter, "meet", purse)
+    acceptance = worlds.acceptance()
+    settle(worlds.alice, worlds.bob)
+    with_session(worlds.alice)
+    moved = worlds.alice.session.net.move_vat(name, acceptance)
+    for _ in range(200):
+        worlds.alice.session.settle()
+        if worlds.at(worlds.alice, name) is None:
+            break
+        worlds.alice.world.net.wait(0.02)
+        worlds.alice.world.net.pump()
+        if worlds.at(worlds.alice, name) is not None:
+            worlds.bob.world.net.wait(0.02)
+            worlds.bob.world.net.pump()
+    assert worlds.alice.session.wait(moved)["name"] == name
+    (peer,) = [each for each in worlds.bob.world.net.peers() if each.lasting]
+    worlds.bob.world.net.forget(peer)
+    settle(worlds.alice, worlds.bob)
+    assert worlds.homes(name) == []
+    (gone,) = [each for each in worlds.alice.world.net.vat_moves() if each.name == name]
+    assert "link" in gone.said
+    asked = worlds.alice.world.net.take_back(gone.vat)
+    settle(worlds.alice, worlds.bob)
+    assert worlds.alice.world.resolution(asked) == name
+    assert worlds.homes(name) == ["alice"]
+    assert worlds.alice.ask(counter, "inc") == 2
+    assert worlds.alice.ask(counter, "call", 5) == 5
+    assert worlds.alice.ask(root, "counter_of") is counter
+    with pytest.raises(MoveRefused) as refused:
+        worlds.alice.world.net.take_back(gone.vat)
+    assert refused.value.code == "not-lost"
 
 
 def test_neither_world_goes_back_across_a_move(worlds: Worlds) -> None:

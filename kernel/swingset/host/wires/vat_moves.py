@@ -13,7 +13,7 @@ from typing import Any
 from swingset.core.errors import KernelError
 from swingset.core.options import NAME_WANTS, name_trouble
 from swingset.devices import plain
-from swingset.devices.mover import MoverDevice
+from swingset.devices.mover import UNSAID, MoverDevice
 from swingset.host.base.requests import write
 from swingset.host.controls.device_access import MOVER
 from swingset.host.wires.asking import NetError
@@ -132,6 +132,34 @@ class VatMoves(Linked):
             moved = self._kernel.queue_message(self._mover(), write(said))
             self._opened.keep(f"vat {record.name} is to move to another world")
             return moved
+
+    def take_back(self, vat: str) -> str:
+        """Make a vat here anew that was to move, and that its new home does not have.
+
+        It is for a link that has ended right after the move was decided: `VatMove.said` says so. Whether the
+        vat has arrived cannot be known here. Ask there first, or the vat is in both worlds.
+
+        Args:
+            vat: the id that it had here, as of `vat_moves`.
+        Returns:
+            The kref of a promise for its name, which is another one if a vat is called so by now.
+        Raises:
+            MoveRefused: for any other vat.
+        Example:
+            >>> try:
+            ...     world.net.take_back("v1")
+            ... except swingset.MoveRefused as refused:
+            ...     print(refused.code)
+            not-lost
+        """
+        with self._opened.lock:
+            lost = [each for each in self.vat_moves() if each.vat == vat and each.said not in ("", UNSAID)]
+            if not lost:
+                words = f"{shown(vat)} is no vat whose new home has failed to say that it is there"
+                raise MoveRefused("not-lost", f"{words}: `vat_moves` lists what has moved")
+            kref = self._kernel.queue_message(self._mover(), write(["take_back", [vat]]))
+            self._opened.keep(f"vat {lost[0].name} is taken back")
+            return kref
 
     def _mover(self) -> str:
         self._root()
