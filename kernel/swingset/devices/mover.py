@@ -237,9 +237,7 @@ class MoverDevice:
         keys = [each for each in context.keys("departure.") if each.count(".") == 1]
         key = next((each for each in keys if self._row(context, each)["vat"] == vat), None)
         if key is None or gone["said"] in ("", UNSAID):
-            raise DeviceError(
-                f"vat {gone['name']} cannot be taken back: its move has not failed", code="used"
-            )
+            raise DeviceError(f"vat {gone['name']} cannot be taken back: its move has not failed")
         package = read_package(base64.b64decode("".join(self._kept(context, key, "text"))))
         refs, exports = (tuple(each.kref for each in self._kept(context, key, what)) for what in _BESIDE)
         self._departures.give_back(exports)
