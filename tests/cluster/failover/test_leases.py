@@ -400,6 +400,38 @@ def test_an_altered_database_builds_nothing(
     assert not (tmp_path / "b.world").exists()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE swingset_leased_commits SET note = 'x' WHERE world = %s AND seq > 20",
+        "DELETE FROM swingset_leased_commits WHERE world = %s AND seq > 20",
+        "UPDATE swingset_leases SET seal = 'x' WHERE world = %s",
+    ],
+)
+def test_an_altered_database_brings_no_file_up(
+    change: str, server: Server, name: str, path: Path, tmp_path: Path
+) -> None:
+    """A file that lags stays where it was, and is not set aside for it."""
+    with lease_world(server.address, path, name, worker="local") as first:
+        first.controller.history.export(tmp_path / "b.world")
+        before = first.controller.history.head, first.controller.digest()
+        asked(first.controller, "bank", "deposit", "alice", 5)
+    ran(server, change, name)
+    with refused("database-altered"):
+        take(server, name, tmp_path / "b.world", set_aside=True)
+    with open_world(tmp_path / "b.world", look_only=True) as file:
+        assert (file.history.head, file.digest()) == before
+
+
+def test_a_fork_of_a_leased_world_is_its_own(leased: LeasedWorld) -> None:
+    """What is tried in a fork commits there, and the database does not hear of it."""
+    head = leased.lease().head
+    with leased.controller.fork() as other:
+        assert asked(other, "bank", "deposit", "alice", 5) == 16
+    assert leased.lease().head == head
+    assert asked(leased.controller, "bank", "deposit", "alice", 1) == 12
+
+
 def test_a_database_that_changes_under_a_holder_stops_it(
     server: Server, name: str, leased: LeasedWorld
 ) -> None:

@@ -29,7 +29,7 @@ from swingset.time.copies.catching_up import SET_ASIDE
 from swingset.time.copies.mirrors import seal_of
 from swingset.world import names, opening, paths, schema
 from swingset.world.edge import told_in_words
-from swingset.world.errors import NotAWorld, WorldError
+from swingset.world.errors import NotAWorld, ValueRefused
 from swingset.world.feed import StoredCommit
 from swingset.world.file import WorldFile
 from swingset.world.history import History
@@ -108,15 +108,18 @@ def _catch_up(path: str, truth: Truth) -> int:
 
         try:
             world.adopt(lacking(), tables.content(truth.connection, truth.name, highest))
+        except (NotAWorld, ValueRefused) as problem:
+            raise tables.altered(truth.name, str(problem)) from None
+        if seal_of(world, truth.stand.head) != truth.stand.seal:
+            raise tables.altered(
+                truth.name, f"commit {truth.stand.head} has another seal than its lease says"
+            )
+        try:
             if world.head != truth.stand.head:
                 world.goto(truth.stand.head)
-            if world.history.seal(truth.stand.head) != truth.stand.seal:
-                raise tables.altered(truth.name, f"commit {truth.stand.head} has another seal than its lease")
-            _take_names(world, truth)
-        except LeaseError:
-            raise
-        except WorldError as problem:
+        except NotAWorld as problem:
             raise _beside(world.name, truth, str(problem)) from None
+        _take_names(world, truth)
         return missed
 
 
@@ -188,9 +191,7 @@ def _fill(db: apsw.Connection, truth: Truth) -> None:
         _write_names(db, history, truth)
     except (apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError) as problem:
         raise tables.altered(truth.name, f"a row is none of a world: {problem}") from None
-    except LeaseError:
-        raise
-    except WorldError as problem:
+    except NotAWorld as problem:
         raise tables.altered(truth.name, str(problem)) from None
     db.execute("COMMIT")
 
@@ -202,7 +203,7 @@ def _verify(file: str, truth: Truth, *, built: bool = False) -> None:
             problems = [str(problem) for problem in verify(KernelStore(world))]
             if seal_of(world, world.head) != truth.stand.seal:
                 problems.append("its last commit has another seal than its lease says")
-    except WorldError as problem:
+    except NotAWorld as problem:
         problems = [str(problem)]
     if problems:
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""

@@ -202,8 +202,13 @@ def commits(connection: Connection[Any], world: str, after: int) -> Iterator[Sto
     for row in _fetched(connection, f"SELECT {_COLUMNS} {where} ORDER BY seq", world, after):
         found = StoredCommit(*map(from_postgres, row))
         numbers = (found.seq, found.crank, found.record, found.parent or 0)
-        if not all(0 <= number <= MOST for number in numbers):
-            raise altered(world, f"commit {found.seq} has numbers that none can have")
+        if not all(type(number) is int and 0 <= number <= MOST for number in numbers):
+            raise altered(world, "a commit has numbers that none can have")
+        texts = (found.note, found.seal, found.digest or "")
+        if not all(type(text) is str for text in texts) or not all(
+            type(packed) is bytes for packed in (found.changeset, found.records)
+        ):
+            raise altered(world, f"commit {found.seq} has values of other types than a commit has")
         yield found
 
 
