@@ -78,7 +78,12 @@ def meet(path: str, truth: Truth, *, set_aside: bool, verified: bool) -> tuple[H
             raise
     where = paths.real(path)
     os.replace(where, where + SET_ASIDE)
-    build(path, truth)
+    try:
+        build(path, truth)
+    except BaseException:
+        if not os.path.lexists(where):  # the truth makes no file, so this one may be the better
+            os.replace(where + SET_ASIDE, where)
+        raise
     return "set aside", 0
 
 
