@@ -54,6 +54,9 @@ def test_a_vat_is_moved_by_a_command(opened: Kernel) -> None:
     assert "2 objects of it can be reached by the references of before" in told
     assert opened.run("await E(tally).inc()").plain == "2"
     assert "has gone to world " in opened.run("%swingset moves").plain
+    refused = opened.run("%swingset undo 3 --yes").traceback
+    assert "counter has moved to another world, or has come or is to come from one" in refused
+    assert opened.run("await E(tally).inc()").plain == "3"
     assert "is no vat whose new home has failed" in opened.run("%swingset moves --take-back v3").traceback
     assert "has moved to world " in opened.run("%swingset move counter acceptance").traceback
 

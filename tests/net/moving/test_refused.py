@@ -282,11 +282,21 @@ def test_a_vat_that_did_not_arrive_is_taken_back(worlds: Worlds) -> None:
 def test_neither_world_goes_back_across_a_move(worlds: Worlds) -> None:
     """Going back to before a vat has left, or has come, is refused with its name; nothing is changed."""
     name, _, counter = worlds.counter()
+    settle(worlds.alice, worlds.bob)
     for side in (worlds.alice, worlds.bob):
-        settle(worlds.alice, worlds.bob)
         side.world.checkpoint(f"before {name}")
+    crank = worlds.alice.world.crank
     worlds.move(name)
     for side in (worlds.alice, worlds.bob):
         with pytest.raises(KernelError, match=rf"{name} has moved to another world, or has come"):
             side.world.history.go_back(f"before {name}")
+    (before,) = [each.seq for each in worlds.alice.world.history.checkpoints() if each.name.endswith(name)]
+    with pytest.raises(KernelError, match=rf"{name} has moved to another world"):
+        worlds.alice.world.history.go_back_to_commit(before)
+    with worlds.alice.world.fork(at=crank) as other:
+        assert name in other.vats
+        with pytest.raises(
+            KernelError, match=f"{name} has moved to another world, .* since the branch began"
+        ):
+            worlds.alice.world.history.take_up(other.history)
     assert worlds.alice.ask(counter, "inc") == 1
