@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -190,3 +191,31 @@ def test_its_parameters_and_another_name(worlds: Worlds) -> None:
     assert given["purse"] is purse
     assert given["n"] == 3
     assert (worlds.homes(name), worlds.homes("renamed")) == ([], ["bob"])
+
+
+def test_nothing_is_left_of_an_old_name(worlds: Worlds) -> None:
+    """What a session knew by a name of before has it no more once the other world has let go of it."""
+    name, _, counter = worlds.counter()
+    with_session(worlds.alice)
+    fetched = worlds.bob.fetch(worlds.alice.session.net.share(counter, label=name))
+    assert worlds.bob.ask(fetched, "inc") == 1
+    before = renamed(worlds)
+    worlds.move(name)
+    assert worlds.bob.ask(fetched, "inc") == 2
+    assert len(renamed(worlds)) == len(before) + 1
+    worlds.alice.world.net.unshare(name)
+    del fetched
+    gc.collect()
+    for _ in range(3):
+        for side in (worlds.bob, worlds.alice):
+            side.session.settle()
+            side.world.gc.reap_all()
+        settle(worlds.alice, worlds.bob)
+    assert renamed(worlds) == before
+    assert worlds.alice.ask(counter, "inc") == 3
+
+
+def renamed(worlds: Worlds) -> list[str]:
+    """The old names that stand for others in the vat `net` of Alice."""
+    store, vat = worlds.alice.world.kernel.store, worlds.alice.world.kernel.vat("net").id
+    return [key for key, _ in store.vatstore.rows_of(vat) if key.startswith("net.to.")]
