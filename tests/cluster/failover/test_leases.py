@@ -6,7 +6,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,11 @@ def ran(server: Server, sql: str, *values: Any) -> list[Any]:
     with server.connect() as connection:
         cursor = connection.execute(sql, values)
         return list(cursor.fetchall()) if cursor.description else []
+
+
+def some(cases: Iterable[str], *quick: str) -> list[Any]:
+    """All cases, of which only these are quick: the others show much the same."""
+    return [case if case in quick else pytest.param(case, marks=pytest.mark.slow) for case in cases]
 
 
 def run_out(server: Server, name: str) -> None:
@@ -211,7 +216,9 @@ CHANGES: dict[str, Callable[[swingset.Controller], object]] = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(
+    "change", some(CHANGES, "goes back and on", "names the present", "drops its past and goes on")
+)
 def test_whatever_becomes_durable_is_taken_over(
     change: str, server: Server, name: str, path: Path, tmp_path: Path
 ) -> None:
@@ -388,7 +395,9 @@ ALTERED = {
 }
 
 
-@pytest.mark.parametrize("what", ALTERED)
+@pytest.mark.parametrize(
+    "what", some(ALTERED, "a commit is gone", "a changeset", "the place", "names", "a delivery")
+)
 def test_an_altered_database_builds_nothing(
     what: str, server: Server, name: str, path: Path, tmp_path: Path
 ) -> None:
