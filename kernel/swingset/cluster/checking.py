@@ -63,8 +63,8 @@ def verify_worlds(
     Example:
         >>> from swingset.cluster import verify_worlds
         >>> with swingset.open_world(folder / "a.world", worker="local") as made:
-        ...     made.commit("made")
-        1
+        ...     made.crank
+        0
         >>> [found.ok for found in verify_worlds([folder / "a.world"], processes=0)]
         [True]
     """
