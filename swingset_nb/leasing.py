@@ -6,6 +6,8 @@ service or a host; the password is where PostgreSQL keeps it, in `~/.pgpass` or 
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Callable
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,22 @@ if TYPE_CHECKING:
     from swingset.cluster import LeasedWorld
 
 
-def leased_world(path: str, leasing: Leasing, **options: Any) -> LeasedWorld:
+def leasing_of(given: argparse.Namespace) -> Leasing | None:
+    """The lease of a line that opens a world; None for an ordinary one.
+
+    Raises `BadArguments` for what only a lease has, without one: the world would be in its file alone.
+    """
+    if given.lease is not None:
+        return Leasing(given.lease, given.database, given.wait, given.without_keys, given.set_aside)
+    only = ("--database", "--wait", "--without-keys", "--set-aside")
+    named = [option for option in only if vars(given)[option[2:].replace("-", "_")]]
+    if named:
+        words = f"{named[0]} is for the world of a lease, and none is named: nothing was opened"
+        raise BadArguments(words, f"%swingset open {quote(given.path)} --lease NAME")
+    return None
+
+
+def leased_world(path: str, leasing: Leasing, tell: Callable[[str], None], **options: Any) -> LeasedWorld:
     """Open the world of a lease. Raises `BadArguments` if the address has a password."""
     from swingset.cluster import lease_world
     from swingset.cluster.failover.database import has_password
@@ -30,7 +47,14 @@ def leased_world(path: str, leasing: Leasing, **options: Any) -> LeasedWorld:
         )
     wait = None if leasing.wait else 0.0
     return lease_world(
-        leasing.database, path, leasing.name, wait=wait, without_keys=leasing.without_keys, **options
+        leasing.database,
+        path,
+        leasing.name,
+        wait=wait,
+        without_keys=leasing.without_keys,
+        set_aside=leasing.set_aside,
+        tell=tell,
+        **options,
     )
 
 
@@ -48,6 +72,9 @@ def lease_in_words(leased: LeasedWorld) -> tuple[list[str], list[str]]:
         hint = f"`%swingset close` ends it here; `%swingset help {stopped.code}` says what to do about it"
         return [f"stopped: {stopped}"], [hint]
     try:
-        return [f"lease {leased.lease()}"], []
+        lease = leased.lease()
+        if lease.epoch == leased.epoch and lease.holder is not None:
+            return [f"lease {leased.name}, epoch {leased.epoch}: this notebook has it"], []
+        return [f"lease {lease}"], []
     except LeaseError as problem:
         return [str(problem)], [f"`%swingset help {problem.code}` says what to do about it"]

@@ -8,6 +8,7 @@ same for a cell, a command and a button.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from shlex import quote
 from typing import Any, Protocol
@@ -124,7 +125,7 @@ class Notebook:
         if leasing is None:
             controller = open_world(path, worker=worker, progress=self.progress.stage)
         else:
-            leased = leased_world(path, leasing, worker=worker, progress=self.progress.stage)
+            leased = leased_world(path, leasing, self._waits, worker=worker, progress=self.progress.stage)
             controller, found = leased.controller, found or leased.how != "founded"
         try:
             controller.outputs.listen(self.console)
@@ -148,6 +149,9 @@ class Notebook:
         if self.prepare is not None:
             self.prepare(worker)
         return self._world
+
+    def _waits(self, words: str) -> None:
+        print(f"{words}; interrupt to stop", file=sys.stderr)
 
     def is_open(self, path: str) -> bool:
         """Whether this file is the one that is open."""

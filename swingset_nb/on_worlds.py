@@ -18,7 +18,7 @@ from swingset.world.history import Label
 from swingset_nb.asleep import suspended
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
-from swingset_nb.leasing import lease_in_words, opened_under
+from swingset_nb.leasing import lease_in_words, leasing_of, opened_under
 from swingset_nb.notebook import Notebook, words_of
 from swingset_nb.on_archives import archived
 from swingset_nb.on_modules import stale_in_words
@@ -26,7 +26,6 @@ from swingset_nb.on_monitoring import news
 from swingset_nb.open_world import OpenWorld
 from swingset_nb.parted import counts, parted, passed_since
 from swingset_nb.render import Message, Shown, Table
-from swingset_nb.reopening import Leasing
 from swingset_nb.sharing import connected, left, unheard
 
 MOST_NAMED = 30
@@ -137,6 +136,7 @@ def _tell_code(world: OpenWorld, lens: Lens, lines: list[str], hints: list[str])
         help="where that is, without a password; without it, what PGHOST, PGSERVICE and so on say",
     ),
     argument("--wait", action="store_true", help="wait until no other process has the lease"),
+    argument("--set-aside", action="store_true", help="rename a file that is not the lease's, and build one"),
     argument("--without-keys", action="store_true", help="go on although links to other worlds end by that"),
     completes="path",
     rest="`%swingset status --all` shows them",
@@ -146,9 +146,7 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     worker: WorkerKind | None = given.worker
     path = os.path.expanduser(given.path)
     again = notebook.is_open(path)
-    leasing = (
-        None if given.lease is None else Leasing(given.lease, given.database, given.wait, given.without_keys)
-    )
+    leasing = leasing_of(given)
     world = notebook.open(path, worker, leasing)
     if again:
         return _open_again(notebook, world)
@@ -156,7 +154,8 @@ def open_world(notebook: Notebook, given: argparse.Namespace) -> Shown:
     notes = ["vats run without confinement, metering and heap images"] if worker == "local" else []
     if not world.found:
         hint = "`%%vat bank` on the first line of a cell makes a vat of it"
-        return Message(f"{world.path}: a new world", notes, (hint,))
+        under = [] if world.leased is None else opened_under(world.leased)
+        return Message(f"{world.path}: a new world", under + notes, (hint,))
     lines = [f"vats: {words_of(world.vat_names()) or 'none'}"]
     if world.session.found_digest is not None:
         lines.append(f"digest as found: {world.session.found_digest}")
@@ -191,9 +190,11 @@ def close_world(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     if world.unsaved is not None:
         words = f"{world.path} is closed, but what was done last is not in the file: {world.unsaved}"
         return Message(words, (), (f"`{again}`",))
-    return Message(
-        f"{world.path} is closed; everything is in the file", _lost(world.fleeting), (f"`{again}`",)
-    )
+    lost = _lost(world.fleeting)
+    if world.leased is not None:
+        words = f"{world.path} is closed; everything is in the file and in the database"
+        return Message(words, (f"the lease {world.leased.name} is free", *lost), (f"`{again}`",))
+    return Message(f"{world.path} is closed; everything is in the file", lost, (f"`{again}`",))
 
 
 @command(

@@ -24,6 +24,7 @@ class Leasing(NamedTuple):
     database: str
     wait: bool = False
     without_keys: bool = False
+    set_aside: bool = False
 
     def options(self) -> str:
         """What to type for it."""

@@ -82,6 +82,7 @@ def _standby(chosen: argparse.Namespace) -> int:
         set_aside=chosen.set_aside,
         verified=chosen.verify,
         without_keys=chosen.without_keys,
+        tell=lambda words: say(words, file=sys.stderr),
         worker="local" if chosen.trust_local else "wasm",
     ) as leased:
         missed = f" with {plural(leased.commits, 'commit')}" if leased.commits else ""

@@ -164,6 +164,44 @@ def test_a_lease_is_not_shared(server: Server, name: str, leased: LeasedWorld, t
     assert look_at_lease(server.address, name).holder is None
 
 
+def test_who_waits_is_told_for_what(server: Server, name: str, leased: LeasedWorld, tmp_path: Path) -> None:
+    """For whom, and that the database is away meanwhile; it is waited for, and the lease is had then."""
+    told: queue.Queue[str] = queue.Queue()
+    taken: list[LeasedWorld] = []
+    with cutting(server) as cutter:
+        waits = threading.Thread(
+            target=lambda: taken.append(
+                lease_world(
+                    cutter.address, tmp_path / "b.world", name, worker="local", wait=None, tell=told.put
+                )
+            )
+        )
+        waits.start()
+        assert told.get().startswith(f"waits for the lease {name}, which ")
+        cutter.refuses = True
+        cutter.cut_all()
+        assert told.get().startswith("the database of the lease does not answer: ")
+        leased.close()
+        cutter.refuses = False
+        waits.join()
+        taken[0].close()
+
+
+def test_an_address_that_leads_nowhere_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who would wait for ever is told at once that nothing answers, on one line, and what to give."""
+    for name in ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"):
+        monkeypatch.delenv(name, raising=False)
+    for address in ("service=nowhere", f"host={tmp_path}", ""):
+        with pytest.raises(
+            LeaseError, match=r"does not answer: [^\n?⏎]*\. Nothing was committed: "
+        ) as raised:
+            lease_world(address, tmp_path / "a.world", wait=None)
+        assert raised.value.code == "database-away"
+        assert ("give postgresql://USER@HOST/NAME" in str(raised.value)) == (address == "")
+
+
 def test_of_two_standbys_one_wins(server: Server, name: str, leased: LeasedWorld, tmp_path: Path) -> None:
     """Two wait for the same lease: one has it, and the other when that one gives it back."""
     taken: queue.Queue[LeasedWorld] = queue.Queue()

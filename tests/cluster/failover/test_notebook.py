@@ -40,10 +40,16 @@ def test_a_notebook_is_taken_over_and_goes_on(server: Server, name: str, tmp_pat
     with Kernel(tmp_path) as kernel:
         secret = kernel.run("%swingset open a.world --lease bank --database postgresql://me:opensesame@db/x")
         assert "the address has a password" in secret.traceback
-        assert kernel.run(opens).status == "ok"
+        alone = kernel.run("%swingset open a.world --database service=worlds").traceback
+        assert "--database is for the world of a lease, and none is named" in alone
+        nowhere = kernel.run(
+            "%swingset open a.world --lease bank --database service=nowhere --wait"
+        ).traceback
+        assert "the database of the lease does not answer" in nowhere
+        assert f"lease {name}, epoch 1; the file was founded" in kernel.run(opens).plain
         assert kernel.run(BANK).status == "ok"
         assert kernel.run("purse = await E(bank).open_purse()\nawait E(purse).deposit(5)").plain == "5"
-        assert f"lease {name}: at commit" in kernel.run("%swingset").plain
+        assert f"lease {name}, epoch 1: this notebook has it" in kernel.run("%swingset").plain
         with pytest.raises(LeaseError) as held:
             lease_world(server.address, tmp_path / "b.world", name, worker="local")
         assert held.value.code == "lease-held"

@@ -12,6 +12,7 @@ also where the server is told to be quicker.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,9 @@ _IDLE = {
 
 _LEAST_IDLE = 10.0
 """The seconds for which a transaction may wait for a client on a machine that is busy."""
+
+_NAMES = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE")
+"""What the environment may say of where a database is."""
 
 _SECRETS = ("password", "sslpassword")
 """The parts of an address that nobody may see."""
@@ -85,6 +89,7 @@ class Database:
             ) from None
         self._secrets = tuple(str(known[key]) for key in _SECRETS if known.get(key))
         wait = {"tcp_user_timeout": str(int(seconds * 1000))}
+        self._is_named = bool(known) or any(name in os.environ for name in _NAMES)
         self._options = {key: value for key, value in (_IDLE | wait).items() if key not in known}
 
     def connect(self, *, reads: bool = False) -> Connection[Any]:
@@ -128,16 +133,21 @@ class Database:
 
     def words(self, problem: BaseException) -> str:
         """What an error of the driver says, on one line and without a secret of the address."""
-        text = said(problem)
+        text = " ".join(said(problem).split())
         for secret in self._secrets:
             text = text.replace(secret, "•••")
-        return one_line(text, _LONGEST)
+        return one_line(text, _LONGEST).rstrip(".?!")
 
     def away(self, problem: BaseException) -> LeaseError:
         """The complaint about a database that does not answer."""
+        again = "try it again when it is back"
+        if not self._is_named:
+            again = (
+                "neither an address nor the environment says where it is: give postgresql://USER@HOST/NAME"
+            )
         return LeaseError(
-            f"the database of the lease does not answer: {self.words(problem)}. Nothing was committed: try it"
-            " again when it is back",
+            f"the database of the lease does not answer: {self.words(problem)}. Nothing was committed:"
+            f" {again}",
             code="database-away",
         )
 

@@ -9,6 +9,8 @@ To keep a lease is a heartbeat, on a connection and a thread of its own. One tha
 process whose lease has run out may go on until another takes it.
 
 A lease that is given back is told to those that wait, so they need not wait until it would have run out.
+Who waits is told for what. A database that goes away in the meantime is waited for. One that has not answered
+yet is not: nothing tells it from a wrong address, for which a wait would never end.
 """
 
 from __future__ import annotations
@@ -93,30 +95,51 @@ def lease_of(name: str, row: LeaseRow) -> Lease:
     return Lease(name, row.epoch, row.holder, row.seconds, head)
 
 
-def take(database: Database, name: str, *, create: bool, wait: float | None) -> LeaseRow:
+Tell = Callable[[str], None]
+"""Is told for what a process waits, each time that this changes."""
+
+
+def untold(_words: str) -> None:
+    """Tell nobody."""
+
+
+def take(database: Database, name: str, *, create: bool, wait: float | None, tell: Tell = untold) -> LeaseRow:
     """Take a lease, and wait for it as long as that; returns its row.
 
-    Raises `LeaseError` if another process has it after that time, and if there is none and `create` is false.
+    Raises `LeaseError` if another process has it after that time, if there is none and `create` is false, and
+    if the database does not answer the first time.
     """
     holder = f"{socket.gethostname()[:60]} process {os.getpid()} {secrets.token_hex(4)}"
     end = None if wait is None else time.monotonic() + wait
+    answered = is_told = False
     while True:
         try:
             with database.connect() as connection:
+                answered, is_told = True, False
                 tables.make(connection)
                 connection.execute(f"LISTEN {CHANNEL}".encode())
-                return _waited(connection, database, name, holder, create, end)
+                return _waited(connection, database, name, holder, create, end, tell)
         except database.driver.OperationalError as problem:
-            if end is not None and time.monotonic() >= end:
+            if not answered or (end is not None and time.monotonic() >= end):
                 raise database.away(problem) from None
+            if not is_told:
+                tell(f"the database of the lease does not answer: {database.words(problem)}")
+                is_told = True
             time.sleep(_AGAIN)
         except database.driver.Error as problem:
             raise database.refused(problem) from None
 
 
 def _waited(
-    connection: Connection[Any], database: Database, name: str, holder: str, create: bool, end: float | None
+    connection: Connection[Any],
+    database: Database,
+    name: str,
+    holder: str,
+    create: bool,
+    end: float | None,
+    tell: Tell,
 ) -> LeaseRow:
+    told_of: int | None = None
     while True:
         if create:
             made = f"INSERT INTO {LEASES}(world, format, epoch) VALUES(%s, %s, 0) ON CONFLICT DO NOTHING"
@@ -135,6 +158,10 @@ def _waited(
                 f"another process runs this world ({lease_of(name, row)}): wait for it, or end that process",
                 code="lease-held",
             )
+        if row.epoch != told_of:
+            told_of = row.epoch
+            who = one_line(row.holder or "another process", 80)
+            tell(f"waits for the lease {name}, which {who} has")
         if row.seconds is not None and row.seconds <= 0:
             _end_hanging(connection, database)
         waits = min(max(row.seconds or 0.0, 0.0) + 0.01, _LOOK_AGAIN if left is None else left, _LOOK_AGAIN)

@@ -131,8 +131,8 @@ def _catch_up(path: str, truth: Truth) -> int:
 def _beside(file: str, truth: Truth, why: str) -> LeaseError:
     return LeaseError(
         f"{file} is no file of the lease {truth.name!r}, whose world stands at commit {truth.stand.head}:"
-        f" {why}. It was changed without the lease, or the database was set back. `set_aside=True`, or"
-        " `--set-aside` in a terminal, renames it and builds another",
+        f" {why}. It was changed without the lease, or the database was set back. `--set-aside`, in code"
+        " `set_aside=True`, renames it and builds another",
         code="file-beside",
     )
 

@@ -18,11 +18,13 @@ from swingset.cluster.failover.holding import Holding, stand_of
 from swingset.cluster.failover.leases import (
     Heartbeat,
     Lease,
+    Tell,
     checked_name,
     give_back,
     lease_of,
     look,
     take,
+    untold,
 )
 from swingset.cluster.failover.meeting import HowTaken, Truth, log_of, meet
 from swingset.cluster.failover.tables import LeaseRow
@@ -115,6 +117,7 @@ def lease_world(
     set_aside: bool = False,
     verified: bool = False,
     without_keys: bool = False,
+    tell: Tell = untold,
     **options: Any,
 ) -> LeasedWorld:
     """Open a world whose truth is in a PostgreSQL database, and take its lease.
@@ -128,12 +131,14 @@ def lease_world(
         path: the file, which is a cache. Each process has one of its own.
         name: the name of the lease: 1 to 40 small letters, digits, `-` and `_`.
         wait: how many seconds to wait for the lease if another process has it; None for as long as it takes.
+            A database that goes away in that time is waited for too, but it has to answer once.
         seconds: how long the lease lasts after the last heartbeat, three of which are sent in that time.
         create: whether to begin a world, if the database has none under that name.
         set_aside: whether a file that does not fit is renamed, and built from the database.
         verified: whether a file that fits is verified before it is used.
         without_keys: whether to go on without the file of secrets of a world that speaks to others; all its
             links end then.
+        tell: is called with a line of text when it begins to wait for something else.
         options: other arguments of `open_world`.
     Returns:
         The open world, with its lease.
@@ -149,7 +154,7 @@ def lease_world(
     if not isinstance(seconds, int | float) or not _FEWEST <= seconds <= _MOST:
         raise KernelError(f"seconds is {seconds!r}: a lease lasts between {_FEWEST} and {_MOST:.0f} seconds")
     database = Database(address, name, float(seconds))
-    row = take(database, name, create=create, wait=wait)
+    row = take(database, name, create=create, wait=wait, tell=tell)
     taken = _Taken(database, name, row)
     try:
         if not without_keys:
