@@ -6,12 +6,13 @@ import argparse
 
 from swingset.core.errors import KernelError
 from swingset.guest.base.errors import RemoteError
-from swingset.host.wires.vat_moves import VatMove
+from swingset.host.wires.vat_moves import MoveRefused, VatMove
 from swingset.model.counting import plural
 from swingset.model.vat_packages import MOST_BYTES
 from swingset.model.visible import one_line
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import SwingSetError
+from swingset_nb.next_steps import more_on
 from swingset_nb.notebook import Notebook
 from swingset_nb.on_links import bindable, value_of
 from swingset_nb.on_runs import named_vat
@@ -60,9 +61,9 @@ def move(notebook: Notebook, given: argparse.Namespace) -> Shown:
     try:
         told = world.session.wait(world.session.net.move_vat(vat, acceptance, name=given.called))
     except KernelError as problem:
-        raise SwingSetError(str(problem), "%swingset help move") from None
+        raise _refused(str(problem), problem.code if isinstance(problem, MoveRefused) else None) from None
     except RemoteError as problem:
-        raise SwingSetError(f"{problem} (it goes on here)", "%swingset help move") from None
+        raise _refused(f"{problem} (it goes on here)", problem.code) from None
     notebook.settle()
     return Message(
         f"vat {vat} has moved to {one_line(told['where'], 80)}",
@@ -103,6 +104,12 @@ def moves(notebook: Notebook, given: argparse.Namespace) -> Shown:
     ]
     nothing = "no vat has moved to another world or from one"
     return Table("vats that moved", ("vat", "id", "what"), rows, nothing)
+
+
+def _refused(words: str, code: str | None) -> SwingSetError:
+    """The error for a vat that does not move, with its code, and where that is explained."""
+    said = f"{words} [{one_line(code, 100)}]" if code else words
+    return SwingSetError(said, *(more_on(code) or ("%swingset help move",)))
 
 
 def _unsaid(move: VatMove) -> str:

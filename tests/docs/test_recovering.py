@@ -12,6 +12,7 @@ import pytest
 
 from swingset.command.cli import main, parser
 from swingset.command.helping import hint
+from swingset.core.departing import MoveCode
 from swingset.core.errors import VatFault
 from swingset.guest.base.errors import RemoteError
 from swingset.host.worlds.opening import open_world
@@ -54,7 +55,13 @@ def codes_of_the_library() -> list[str]:
     return sorted(found - {*get_args(Reason)})
 
 
-CODES = (*get_args(Reason), *codes_of_the_library(), *LINKS)
+CODES = tuple(dict.fromkeys((*get_args(Reason), *codes_of_the_library(), *LINKS, *get_args(MoveCode))))
+
+
+def test_the_page_on_moves_has_each_code() -> None:
+    """It says of each code of a vat that cannot move why that is."""
+    page = (DOCS / "moving-vats.md").read_text()
+    assert [code for code in get_args(MoveCode) if f"`{code}`" not in page] == []
 
 
 def world_errors() -> list[str]:

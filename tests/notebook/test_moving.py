@@ -48,7 +48,11 @@ def test_a_vat_is_moved_by_a_command(opened: Kernel) -> None:
     assert "no vat has moved" in opened.run("%swingset moves").plain
     opened.run("acceptance = await fetch(string)")
     refused = opened.run("%swingset move counter tally").traceback
-    assert "vat counter cannot move: what accepts it is an object of another world" in refused
+    assert "vat counter cannot move: what accepts it " in refused
+    assert "[not-there]\n→ `%swingset help not-there` says what to do about it" in refused
+    taken = opened.run("%swingset move counter acceptance --as net").traceback
+    assert "the name net is kept for a vat of its library or of a session; it may come under" in taken
+    assert "→ `%swingset help name-taken` says what to do about it" in taken
     told = opened.run("%swingset move counter acceptance").plain
     assert "vat counter has moved to world " in told
     assert "2 objects of it can be reached by the references of before" in told

@@ -51,7 +51,9 @@ class Arrivals:
 
     def name_for(self, wanted: str) -> str | None:
         """Why a vat cannot be called so here, or None."""
-        trouble = name_trouble(wanted) or reserved(wanted)
+        trouble = name_trouble(wanted)
+        if reserved(wanted) is not None:
+            return f"the name {wanted} is kept for a vat of its library or of a session"
         if trouble is None and self._store.vats.named(wanted) is not None:
             return f"vat {wanted} exists in the other world"
         return trouble

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from typing import Literal
 
 from swingset.core.device_board import DeviceError
 from swingset.core.judging import Judge
@@ -50,6 +51,30 @@ MOVER = "mover"
 ON_ITS_WAY = "moving"
 """How the reason begins why a vat is suspended that is on its way."""
 
+MoveCode = Literal[
+    "not-confined",
+    "not-live",
+    "service",
+    "critical",
+    "device",
+    "account",
+    "administered",
+    "keeps-promises",
+    "busy",
+    "too-large",
+    "bad-name",
+    "not-there",
+    "name-taken",
+    "used",
+    "same-reference",
+    "resumed",
+    "bad-answer",
+    "format",
+    "not-lost",
+    "move-refused",
+]
+"""Why a vat does not move: each has a section in `docs/recovering.md`."""
+
 _SERVICES = ("net", "http", "vatAdmin", "timer", "vatMover")
 
 
@@ -72,7 +97,7 @@ class Departures:
 
     # Whether it can
 
-    def trouble(self, vat: VatRecord) -> tuple[str, str] | None:
+    def trouble(self, vat: VatRecord) -> tuple[MoveCode, str] | None:
         """Why a vat cannot move, as a code and words; None if it can."""
         about = f"vat {vat.name} cannot move"
         if vat.attached or not vat.worker.startswith("wasm"):
@@ -93,7 +118,7 @@ class Departures:
             return "busy", f"{about}: {words}"
         return self._trouble_of_state(vat, about)
 
-    def _trouble_of_state(self, vat: VatRecord, about: str) -> tuple[str, str] | None:
+    def _trouble_of_state(self, vat: VatRecord, about: str) -> tuple[MoveCode, str] | None:
         store = self._store
         entries = store.clists.of(vat.id)
         device = next((entry.kref for entry in entries if kref_type(entry.kref) == "d"), None)

@@ -279,7 +279,7 @@ class MoverDevice:
         if not isinstance(offer["digest"], str) or not isinstance(offer["name"], str):
             self._refuse("format", "an offer has a digest and a name")
         if (trouble := self._arrivals.name_for(offer["name"])) is not None:
-            self._refuse("name-taken", f"{trouble}: move it under another name")
+            self._refuse("name-taken", f"{trouble}; it may come under another one")
         arrivals = [each for each in context.keys("arrival.") if each.count(".") == 1]
         staged = len([each for each in arrivals if self._row(context, each)["by"] == key])
         if staged >= MOST_STAGED:
@@ -292,7 +292,7 @@ class MoverDevice:
         )
 
     def _refuse(self, code: str, words: str) -> NoReturn:
-        raise DeviceError(f"the other world does not take the vat: {words}", code=code)
+        raise DeviceError(f"the other world does not take it: {words}", code=code)
 
     def _take(self, context: DeviceContext, key: str, what: Any, part: Any, arrival: Any) -> list[Any]:
         """Take a piece or a portion, or answer with a portion of the objects that will be exports."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from swingset.core.departing import MoveCode
 from swingset.core.errors import KernelError
 from swingset.core.options import NAME_WANTS, name_trouble
 from swingset.devices import plain
@@ -31,7 +32,9 @@ MOST_VATS = 10_000
 class MoveRefused(KernelError):
     """A vat cannot move to another world; nothing has happened. `code` says why, for programs."""
 
-    def __init__(self, code: str, message: str) -> None:
+    code: MoveCode
+
+    def __init__(self, code: MoveCode, message: str) -> None:
         super().__init__(message)
         self.code = code
 
@@ -120,7 +123,7 @@ class VatMoves(Linked):
             record, departures = self._kernel.vat(vat), self._kernel.departures
             kref = acceptance.kref if isinstance(acceptance, Ref) else acceptance
             if name is not None and (trouble := name_trouble(name)) is not None:
-                raise MoveRefused("name", f"{trouble}: {NAME_WANTS}")
+                raise MoveRefused("bad-name", f"{trouble}: {NAME_WANTS}")
             if not is_kref(kref) or not departures.is_of_another_world(kref):
                 words = "what accepts it is an object of another world: have that share one of `accept_vats`"
                 raise MoveRefused("not-there", f"vat {record.name} cannot move: {words}, and fetch it here")
