@@ -113,6 +113,18 @@ def test_what_an_upgrade_ends_ends_with_its_worker(stage: Stage) -> None:
     assert stage.ask(root, "more") == [1, 2]
 
 
+def test_housekeeping_of_a_vat_whose_memory_is_lost_ends(stage: Stage) -> None:
+    """It begins anew once, though housekeeping comes before the run-queue, and is told after that."""
+    root = stage.define("vat", SOURCE, options=WITHOUT)
+    assert stage.ask(root, "more") == [1, 1]
+    stage.controller.kernel.warehouse.discard_all()
+    stage.controller.gc.reap_all()
+    stage.session.settle()
+    assert not stage.controller.kernel.store.reaping.waiting()
+    assert stage.controller.kernel.vat("vat").incarnation == 1
+    assert stage.ask(root, "more") == [1, 2]
+
+
 def test_it_is_never_evicted(stage: Stage) -> None:
     """However few vats may be online, its worker stays, and is not counted among them."""
     stage.controller.kernel.warehouse.limit(1)

@@ -3,7 +3,7 @@
 While the package is on its way, the objects that the vat will export are *orphans*: objects without an owner,
 which stand for nothing yet. They are sent to the old home, which holds them. When `start` comes, they get
 their owner: a vat with the rows and the c-list of the package, of the incarnation that has ended there. Its
-memory is lost, and so it begins a new incarnation like any such vat (`Cranks.begin_anew`): by an upgrade to
+memory is lost, and so it begins a new incarnation like any such vat (`core.anew`): by an upgrade to
 its own code, which is tried at once. If that fails, the vat is suspended with the reason, and another upgrade
 or resuming it tries again. So nothing that a package says can make the crank of `start` fail.
 

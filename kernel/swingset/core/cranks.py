@@ -28,6 +28,7 @@ from typing import cast
 
 from swingset.core.administration import Administration
 from swingset.core.ahead import Ahead
+from swingset.core.anew import Anew, begins_anew
 from swingset.core.atomic import Atomic, Requests, refuse_within_crank
 from swingset.core.budget import NO_ROOM
 from swingset.core.cloning import Cloning
@@ -39,7 +40,7 @@ from swingset.core.failures import Failures, TooMuchChanged, words_for
 from swingset.core.incarnations import Incarnations, rejection_of
 from swingset.core.judging import Judge
 from swingset.core.kernel_options import KernelOptions
-from swingset.core.lifecycle import LOST, Lifecycle
+from swingset.core.lifecycle import Lifecycle
 from swingset.core.metering import Metering
 from swingset.core.notification import gather, tell_instead, too_much
 from swingset.core.recording import crank_record, extend_activity
@@ -106,6 +107,7 @@ class Cranks:
         self.administration = Administration(self.store, self.warehouse, self.metering)
         self.lifecycle = Lifecycle(self.store, self.warehouse, self.deliverer)
         self.request = Requests(world, self.store)
+        self.anew = Anew(self.store, self.warehouse, self.request)
         undo = self._back_to_delivery
         shared = self.store, self.warehouse, self.devices, self.metering, self.lifecycle, undo
         self.judge = Judge(*shared, self.agenda, self.options)
@@ -130,7 +132,7 @@ class Cranks:
 
     def has_work(self, *, clean_up: bool = True) -> bool:
         """Whether another crank could run now, with or without those that clean up after dead vats."""
-        return self.agenda.choose(self._can_run, clean_up=clean_up) is not None
+        return self.agenda.choose(self._can_be_told, clean_up=clean_up) is not None
 
     def step(self, clean_up: int | None = CLEAN_UP_ROWS, *, more: bool = False) -> CrankReport | None:
         """Run one crank; returns None if nothing can run.
@@ -143,7 +145,7 @@ class Cranks:
             raise KernelPanic(words)
         refuse_within_crank(self.store)
         while True:
-            if (chosen := self.agenda.choose(self._can_run, clean_up=clean_up is not None)) is None:
+            if (chosen := self.agenda.choose(self._can_be_told, clean_up=clean_up is not None)) is None:
                 return None
             seq, event = chosen
             if isinstance(event, UpgradeVat) and (ahead := self._ahead_of(seq, event)) is not None:
@@ -162,11 +164,13 @@ class Cranks:
             except VatDiverged as lost:
                 self.set_aside(lost.vat, f"{lost.code}: {lost}")
             except HeapLost as lost:
-                self.begin_anew(lost.vat)
+                self.anew.begin(lost.vat)
             except WorkerRefused as refused:
                 why = f"{reasons.WORKER_REFUSED}: {refused}"
                 if seq is not None and isinstance(event, CreateVat | CloneVat | UpgradeVat):
                     self.agenda.pass_over(seq, event, why)
+                    if begins_anew(event):
+                        self.set_aside(event.vat, why)
                 else:
                     self.set_aside(refused.vat or "", why)
             except DeliveryStopped as stopped:
@@ -185,13 +189,6 @@ class Cranks:
             return None
         why = self.agenda.ahead_of(seq, event.vat)
         return None if why is None else (seq, event, f"it waits for the start before it ({why})")
-
-    def begin_anew(self, vat_id: str) -> None:
-        """For a vat whose memory is lost, queue a new incarnation of the same code at the front."""
-        with self.request("begin-anew", vat=vat_id):
-            vat = self.store.vats.known(vat_id)
-            result = self.store.new_promise(None)
-            self.store.enqueue(UpgradeVat(vat.id, vat.bundle or "", vat.parameters, LOST, result), first=True)
 
     def set_aside(self, vat_id: str, reason: str) -> VatRecord:
         """Suspend a vat that this host cannot run, outside of any crank; returns its record."""
@@ -241,7 +238,8 @@ class Cranks:
             else:
                 self.store.queues.take(seq)
                 self.store.queues.park(vat.id, seq, cast(QueuedEvent, event))
-            if vat is not None and not vat.attached and not isinstance(event, CloneVat | UpgradeVat):
+            starts = isinstance(event, CloneVat | UpgradeVat) and not begins_anew(event)
+            if vat is not None and not vat.attached and not starts:
                 self.store.vats.save(vat.having(state=SUSPENDED, reason=f"{fault.code}: {fault}"))
         return CrankReport(event, "stopped", vat.name if vat else None, fault=fault, number=self.count + 1)
 
@@ -299,9 +297,8 @@ class Cranks:
                     report = self._cloning.clone(event, number)
                 case UpgradeVat():
                     report = self._incarnations.upgrade(event, number)
-                    if event.message == LOST and report.fault is not None:
-                        vat = self.store.vats.known(event.vat)
-                        self.store.vats.save(vat.having(state=SUSPENDED, reason=str(report.fault)))
+                    if begins_anew(event) and report.fault is not None:
+                        self.anew.failed(event.vat, str(report.fault))
                 case ChangeVatOptions():
                     report = self._change_options(event, number)
                 case Collect():
@@ -328,9 +325,10 @@ class Cranks:
                 )
         return report
 
-    def _can_run(self, vat_id: str) -> bool:
+    def _can_be_told(self, vat_id: str) -> bool:
+        """Whether a vat can have housekeeping now, which comes before the run-queue."""
         vat = self.store.vats.get(vat_id)
-        if vat is None or vat.state != LIVE:
+        if vat is None or vat.state != LIVE or self.anew.is_awaited(vat):
             return False
         return not vat.attached or self.warehouse.is_online(vat_id)
 

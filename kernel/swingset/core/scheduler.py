@@ -186,16 +186,19 @@ class Agenda:
         """Take the order of the world's market, if it has one."""
         self.market = find_market(self._store)
 
-    def choose(self, runnable: Runnable, *, clean_up: bool) -> tuple[int | None, Event] | None:
-        """The next event, with its position where it comes from the run-queue."""
+    def choose(self, tellable: Runnable, *, clean_up: bool) -> tuple[int | None, Event] | None:
+        """The next event, with its position where it comes from the run-queue.
+
+        `tellable` tells whether a vat can have housekeeping now.
+        """
         market = self.market
         if market is None or not market.is_due():
             if clean_up and (dead := self._store.graveyard.next()) is not None:
                 return None, CleanUp(dead)
-            if (vat := self.to_tell.first(runnable)) is not None:
+            if (vat := self.to_tell.first(tellable)) is not None:
                 kind, krefs = self._store.gc.group(vat)
                 return None, Collect(vat, kind, tuple(krefs))
-            if (vat := self.to_reap.first(runnable)) is not None:
+            if (vat := self.to_reap.first(tellable)) is not None:
                 return None, Reap(vat)
         passed = self._passed_over
         if market is not None:

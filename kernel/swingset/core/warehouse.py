@@ -185,6 +185,11 @@ class Warehouse:
         """Whether the vat has a worker."""
         return vat in self._attached or vat in self._online
 
+    def has_lost(self, vat: VatRecord) -> bool:
+        """Whether a vat's memory is gone, and nothing here makes it again."""
+        comes = vat.incarnation < vat.options.get("arrived_as", 0)
+        return not self.is_online(vat.id) and not vat.attached and (comes or not vat.recorded)
+
     def has_at_rest(self, vat: str) -> bool:
         """Whether a worker is at hand that does nothing, may be thrown away, and of which no image is due."""
         return vat in self._online and vat not in self._lasting | self.out | self.due
@@ -219,7 +224,7 @@ class Warehouse:
             return self._attached.get(vat.id)
         worker = self._online.get(vat.id)
         if worker is None:
-            if not vat.recorded or vat.incarnation < vat.options.get("arrived_as", 0):
+            if self.has_lost(vat):
                 self.factory(vat.worker, vat.id)
                 raise HeapLost(vat)
             worker = self._bring_back(vat, self._store.vats.span(vat.id))

@@ -14,7 +14,7 @@ from swingset.guest.base.errors import RemoteError
 from swingset.host.worlds.controller import Controller
 from swingset.host.worlds.opening import open_world
 from swingset.model.capdata import Ref
-from swingset.model.vat_packages import EXPORT, IMPORT, PROMISE, Entry, VatPackage
+from swingset.model.vat_packages import DROPPED, EXPORT, IMPORT, PROMISE, WEAK, Entry, VatPackage
 from swingset.testing import audit
 from tests.net.moving.moving import COUNTER, Worlds
 from tests.scenarios.linked import settle, with_session
@@ -84,6 +84,11 @@ class Stranger:
         if self.world.status(kref) == "rejected":
             raise self.world.resolution(kref)
         return self.world.resolution(kref)
+
+    def release(self) -> None:
+        """Hold nothing any more of what came."""
+        while self.held:
+            self.world.release(self.held.pop())
 
     def ask(self, target: Ref, method: str, *args: Any) -> Any:
         return self.done(self.world.queue_to_object(target.kref, method, list(args)))
@@ -242,6 +247,41 @@ def test_code_that_is_none_is_suspended(stranger: Stranger) -> None:
         assert stranger.world.vats["guest"].state == "suspended", changes
         stranger.world.terminate_vat("guest")
         stranger.world.run()
+
+
+HOUSEKEEPING = {
+    "nothing": (),
+    "an object that nobody reaches": (Entry("o+d10/1", DROPPED),),
+    "an object that nobody has asked for": (Entry("o+d10/1", EXPORT),),
+    "many that nobody has asked for": tuple(Entry(f"o+d10/{n}", EXPORT) for n in range(1, PORTION + 10)),
+    "an import that it can only recognize": (Entry("o-51", WEAK),),
+}
+
+
+@pytest.mark.parametrize("starts", [True, False])
+@pytest.mark.parametrize("case", HOUSEKEEPING)
+def test_housekeeping_of_a_vat_that_has_not_started_ends(stranger: Stranger, case: str, starts: bool) -> None:
+    """What is due for it before its start waits for that; if it fails, until it is resumed."""
+    more = HOUSEKEEPING[case]
+    code = COUNTER if starts else COUNTER.replace("    return Root(", "    1 / 0\n    return Root(")
+    entries = (*PACKAGE.entries, *more)
+    package = VatPackage(**{**vars(PACKAGE), "entries": entries, "code": (("guest", code),)})
+    weak = [[False, stranger.thing()] for entry in more if entry.fate == WEAK]
+    refs = [[False, stranger.thing()], [True, None], *weak]
+    arrival = stranger.filled(package.text(), refs)
+    stranger.ask(arrival, "take", "objects", 0)
+    stranger.world.gc.reap_all()
+    stranger.ask(arrival, "start")
+    for _ in range(2):
+        stranger.release()
+        stranger.world.gc.reap_all()
+        stranger.world.run()
+        vat = stranger.world.vats["guest"]
+        assert (vat.state, vat.incarnation) == (("live", 1) if starts else ("suspended", 0))
+        stranger.world.vats.resume("guest")
+        stranger.world.run()
+    stranger.world.terminate_vat("guest")
+    stranger.world.run()
 
 
 def test_the_meter_of_the_acceptance_pays(stranger: Stranger) -> None:

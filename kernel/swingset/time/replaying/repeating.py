@@ -344,7 +344,7 @@ EXECUTORS: Mapping[str, Callable[[Repeater, Given], Any]] = {
     "bridge-deliver": _bridge_deliver,
     "plugin": _plugin,
     "set-aside": lambda to, given: to.kernel.cranks.set_aside(given["vat"], given["reason"]),
-    "begin-anew": lambda to, given: to.kernel.cranks.begin_anew(given["vat"]),
+    "begin-anew": lambda to, given: to.kernel.cranks.anew.begin(given["vat"]),
     "withdraw": lambda to, given: to.kernel.cranks.withdraw(given["result"]),
     "give-up": _give_up,
     "leave-out": by_rows("leave-out"),
