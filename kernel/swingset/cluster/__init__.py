@@ -9,6 +9,7 @@ The deliveries of one world stay in one process.
 - `trials` lives one variant in a fork, and measures it;
 - `parcels` takes a world apart, `packs` and `carrying` bring it into other processes, each row once;
 - `pools` are the processes;
+- `keeping` is what a folder keeps of them, and how it is read again;
 - `sweeps` puts them together, `outcomes` is what comes of it;
 - `histories` has one history verified in slices, `checking` a corpus of worlds;
 - `worlds` runs whole worlds, and brings the new ones back.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import json
 import os
 import secrets
 import sys
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from swingset.cluster.bars import listener
 from swingset.cluster.carrying import Carried, carry, name_of
+from swingset.cluster.keeping import keep_data, kept_data
 from swingset.cluster.outcomes import Sweep, TrialOutcome
 from swingset.cluster.packs import Bringer
 from swingset.cluster.parcels import Rows
@@ -32,6 +32,7 @@ from swingset.host.sessions.session import Session
 from swingset.host.variables.looking import is_reference
 from swingset.host.worlds.controller import Controller
 from swingset.model.visible import one_line
+from swingset.world.rows import is_hash
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -113,7 +114,11 @@ def sweep(
         name: Task(place, name, variant, named)
         for place, (name, variant) in enumerate(zip(names, made, strict=True))
     }
-    found = {} if kept is None else {name: known for name in tasks if (known := kept.get(name)) is not None}
+    found = (
+        {}
+        if kept is None
+        else {name: known for name, task in tasks.items() if (known := kept.get(task)) is not None}
+    )
     before = len(found)
     show = listener(progress)
     _tell(show, before, len(tasks))
@@ -250,14 +255,14 @@ class _Kept:
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True)
 
-    def get(self, name: str) -> TrialOutcome | None:
+    def get(self, task: Task) -> TrialOutcome | None:
         """The outcome of a task, if it is known."""
-        found = _known.get(name)
+        found = _known.get(task.name)
         if found is None and self._folder is not None:
-            found = _read(self._folder / f"{name}.json", name)
+            found = _read(self._folder / f"{task.name}.json", task)
         if found is not None:
-            _known[name] = found
-            _known.move_to_end(name)
+            _known[task.name] = found
+            _known.move_to_end(task.name)
         return found
 
     def put(self, outcome: TrialOutcome) -> None:
@@ -269,16 +274,19 @@ class _Kept:
             _known.popitem(last=False)
         if self._folder is not None:
             path = self._folder / f"{outcome.name}.json"
-            draft = path.with_suffix(f".{os.getpid()}")
-            draft.write_text(json.dumps(asdict(outcome)))
-            draft.replace(path)
+            keep_data(path, {each: getattr(outcome, each) for each in _KEPT}, sync=False)
 
 
-def _read(path: Path, name: str) -> TrialOutcome | None:
+_KEPT = {"name": str, "row": dict, "digest": str, "cranks": int, "computrons": int}
+"""What is kept of an outcome, and of which type it is; the rest is known from its task."""
+
+
+def _read(path: Path, task: Task) -> TrialOutcome | None:
     """An outcome from a file; None if there is none, or if it is not what was written."""
-    try:
-        found = TrialOutcome(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
+    found = kept_data(path)
+    if found is None or {key: type(each) for key, each in found.items()} != _KEPT:
         return None
-    is_sound = found.name == name and isinstance(found.values, dict) and isinstance(found.row, dict)
-    return found if is_sound and isinstance(found.place, int) else None
+    is_sound = is_hash(found["digest"]) and min(found["cranks"], found["computrons"]) >= 0
+    if not is_sound or found["name"] != task.name:
+        return None
+    return TrialOutcome(place=task.place, values=dict(task.variant.values), **found)

@@ -16,9 +16,11 @@ from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.host.base.starting import Parts
+from swingset.model.foreign import Unreadable, read_json
 from swingset.model.visible import one_line
 
-_DEEPEST = 50
+MOST_NESTED = 50
+"""How deep plain data may nest."""
 
 
 class BadVariant(KernelError):
@@ -98,8 +100,8 @@ def plain(value: Any, where: str, depth: int = 0) -> Any:
     Raises:
         BadVariant: for anything else.
     """
-    if depth > _DEEPEST:
-        raise BadVariant(f"{where}: nested more than {_DEEPEST} deep")
+    if depth > MOST_NESTED:
+        raise BadVariant(f"{where}: nested more than {MOST_NESTED} deep")
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, list | tuple):
@@ -127,6 +129,33 @@ def _exact(data: Any) -> Any:
     if isinstance(data, dict):
         return {"dict": {key: _exact(each) for key, each in data.items()}}
     return data
+
+
+def respelled(text: str | bytes, depth: int = MOST_NESTED) -> Any:
+    """The plain data that `spelled` has written; raises `Unreadable` for any other text.
+
+    Args:
+        text: comes from anybody.
+        depth: how deep the data may nest.
+    """
+    return _plain_again(read_json(text, depth=2 * depth + 2))  # each level is spelled as two
+
+
+def _plain_again(raw: Any) -> Any:
+    if isinstance(raw, list):
+        return [_plain_again(each) for each in raw]
+    if type(raw) is float:
+        raise Unreadable("not plain data as it is spelled: a float without its sort")
+    if not isinstance(raw, dict):
+        return raw
+    if raw.keys() == {"dict"} and isinstance(raw["dict"], dict):
+        return {key: _plain_again(each) for key, each in raw["dict"].items()}
+    try:
+        if raw.keys() == {"float"} and type(raw["float"]) is str:
+            return float.fromhex(raw["float"])
+    except (ValueError, OverflowError):
+        pass
+    raise Unreadable("not plain data as it is spelled: a dict without its sort")
 
 
 def task_name(world: str, variant: Variant, refs: Mapping[str, str], measure: str) -> str:

@@ -11,23 +11,24 @@ it. A task whose new world is there already does not run again.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from swingset.cluster.bars import listener
 from swingset.cluster.carrying import Carried, carry, opened, unpacked
+from swingset.cluster.keeping import keep, keep_data, kept_archive, kept_data
 from swingset.cluster.packs import Bringer, Lacking
 from swingset.cluster.parcels import Rows
 from swingset.cluster.pools import Shared, clients, here, over
 from swingset.cluster.sweeps import fingerprint
 from swingset.cluster.variants import Variant, plain, spelled, variant_of
+from swingset.host.base.requests import PromiseStatus
 from swingset.host.sessions.session import Session
 from swingset.host.worlds.controller import Controller
 from swingset.host.worlds.opening import open_world
@@ -35,6 +36,7 @@ from swingset.model.foreign import said
 from swingset.model.visible import one_line
 from swingset.time.copies.archives import export_archive, import_archive
 from swingset.world.archive_pieces import MAGIC
+from swingset.world.archiving import ArchiveLevel
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -125,12 +127,13 @@ def run_worlds(
     for place, task in enumerate(tasks):
         variant = variant_of(Variant(task.values, task.send), place)
         with _open(task.world) as controller, controller.lock:
-            carried, found = carry(controller, past=past, opens=False)
-        rows.update(found)
+            carried, brought = carry(controller, past=past, opens=False)
+        rows.update(brought)
         worlds[carried.id] = carried
         content = [carried.id, carried.worker, dict(variant.values), list(variant.send), past, print_of]
         made.append((hashlib.sha256(spelled(content).encode()).hexdigest(), carried.id, variant))
-    done = {name: known for name, *_ in made if (known := _known(folder, name)) is not None}
+    found = {name: _known(folder, name, _level(past), len(variant.send)) for name, _, variant in made}
+    done = {name: known for name, known in found.items() if known is not None}
     left = {name: (world, variant) for name, world, variant in made if name not in done}
     total = len(done) + len(left)
     for known in done.values():
@@ -221,7 +224,7 @@ def run_one(
                 for kref in sent:
                     controller.release(kref or "")
                 path = Path(folder) / "new.swingset"
-                made = export_archive(controller, path, level="archival" if past else "operational")
+                made = export_archive(controller, path, level=_level(past))
             new = NewWorld(0, name, None, made.id, made.digest, made.crank, settled, row)
             return new, path.read_bytes()
         except Exception as problem:
@@ -244,6 +247,10 @@ def _open(world: Controller | Session | str | os.PathLike[str]) -> Iterator[Cont
             yield controller
 
 
+def _level(past: bool) -> ArchiveLevel:
+    return "archival" if past else "operational"
+
+
 def _begins(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(len(MAGIC))
@@ -253,28 +260,33 @@ def _keep(folder: Path, new: NewWorld, archive: bytes) -> NewWorld:
     """Write a new world into the folder, and then what is known of it."""
     if new.error is not None:
         return new
-    kept = replace(new, path=os.fspath(folder / f"{new.name}.swingset"))
-    for path, content in (
-        (folder / f"{new.name}.swingset", archive),
-        (folder / f"{new.name}.json", json.dumps(asdict(kept)).encode()),
-    ):
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        draft.write_bytes(content)
-        draft.replace(path)
-    return kept
+    path = folder / f"{new.name}.swingset"
+    keep(path, archive)
+    told = {"name": new.name, "id": new.id, "settled": list(new.settled), "row": new.row}
+    keep_data(folder / f"{new.name}.json", told)
+    return replace(new, path=os.fspath(path))
 
 
-def _known(folder: Path, name: str) -> NewWorld | None:
+_KEPT = {"name": str, "id": str, "settled": list, "row": dict}
+"""What is kept beside a new world, and of which type it is; its archive says the rest."""
+
+_STATUSES = get_args(PromiseStatus)
+
+
+def _known(folder: Path, name: str, level: ArchiveLevel, sent: int) -> NewWorld | None:
     """The new world of a task that has run before; None if it is not there, or not as it was written."""
-    try:
-        found = NewWorld(**json.loads((folder / f"{name}.json").read_text()))
-    except (OSError, ValueError, TypeError):
+    found = kept_data(folder / f"{name}.json")
+    if found is None or {key: type(each) for key, each in found.items()} != _KEPT or found["name"] != name:
         return None
+    settled = tuple(found["settled"])
     path = folder / f"{name}.swingset"
-    is_sound = found.name == name and found.error is None and isinstance(found.row, dict)
-    if not is_sound or not isinstance(found.settled, list) or not path.is_file():
+    is_sound = len(settled) == sent and all(type(each) is str and each in _STATUSES for each in settled)
+    archive = kept_archive(path, found["id"]) if is_sound else None
+    if archive is None or archive.vat is not None or archive.level != level:
         return None
-    return replace(found, path=os.fspath(path), settled=tuple(found.settled))
+    return NewWorld(
+        0, name, os.fspath(path), found["id"], archive.digest, archive.crank, settled, found["row"]
+    )
 
 
 def _tell(listener: Callable[..., None] | None, *told: Any) -> None:

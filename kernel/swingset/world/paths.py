@@ -74,12 +74,21 @@ def new_file(path: str, kind: str, is_draft: Callable[[bytes], bool]) -> Iterato
 
 def replace_text(path: str, text: str) -> None:
     """Put a text in the place of a file, as a whole, for its owner alone; raises `OSError`."""
+    replace_file(path, text.encode())
+
+
+def replace_file(path: str, content: bytes, *, sync: bool = True) -> None:
+    """Put bytes in the place of a file, as a whole, for its owner alone; raises `OSError`.
+
+    Without `sync` a power cut may leave half of it.
+    """
     number, name = tempfile.mkstemp(prefix=".swingset-", dir=os.path.dirname(os.path.abspath(path)))
     try:
-        with open(number, "w", encoding="utf-8") as file:  # it was made with mode 0600
-            file.write(text)
+        with open(number, "wb") as file:  # it was made with mode 0600
+            file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         os.replace(name, path)
     except BaseException:
         with suppress(OSError):
