@@ -158,8 +158,10 @@ def test_the_page_has_what_the_simulation_prints() -> None:
 @pytest.mark.slow
 def test_forks_histories_and_worlds_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each figure is there, however few forks there are."""
+    cloudpickle = pytest.importorskip("cloudpickle")
     measured = loaded(BENCHMARKS / "sweeps.py")
     monkeypatch.setattr(measured, "EACH", 2)
+    cloudpickle.register_pickle_by_value(measured)  # other processes cannot import it by its name
     printed = [*measured.forks(4, 2, 6), *measured.histories(20, 2)]
     assert sum("processes of Dask" in line for line in printed) == 3 * len(measured.numbers())
     assert any("6 forks in" in line for line in printed)

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ import swingset
 from swingset.cluster import (
     BadVariant,
     ClusterMissing,
+    NotLoaded,
     Sweep,
     Trial,
     TrialOutcome,
     Variant,
+    WorldTask,
     pools,
+    run_worlds,
     sweep,
     sweeps,
     verify_worlds,
@@ -195,6 +199,21 @@ def test_what_goes_wrong_in_a_fork_is_its_outcome(bank: Any, processes: Any) -> 
     assert "line 5 of the measure" in (found[2].error or ""), found[2].error
     with pytest.raises(swingset.KernelError, match="from 0 to 3"):
         found.open(4)
+
+
+def test_a_measure_of_a_module_that_is_not_there_is_told(bank: Any, processes: Any, tmp_path: Path) -> None:
+    """The processes of the cluster go on, and the caller hears which module they lack."""
+    elsewhere = types.ModuleType("measures_elsewhere")
+    exec("def measure(trial):\n    return 1", elsewhere.__dict__)
+    sys.modules[elsewhere.__name__] = elsewhere
+    try:
+        with pytest.raises(NotLoaded, match=r"No module named 'measures_elsewhere'.*Define it in"):
+            sweep(bank[0], [{}], elsewhere.measure, client=processes)
+        with pytest.raises(NotLoaded):
+            run_worlds([WorldTask(bank[0])], tmp_path, elsewhere.measure, client=processes)
+    finally:
+        del sys.modules[elsewhere.__name__]
+    assert sweep(bank[0], [{"n": 1}], crank_of, client=processes).failed == ()
 
 
 def test_a_variant_is_opened_here(bank: Any) -> None:

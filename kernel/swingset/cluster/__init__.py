@@ -27,7 +27,7 @@ from swingset.cluster.failover.meeting import HowTaken
 from swingset.cluster.failover.standing_by import LeasedWorld, lease_world, look_at_lease
 from swingset.cluster.histories import SliceLost, verify_history
 from swingset.cluster.outcomes import Sweep, TrialOutcome
-from swingset.cluster.pools import ClusterMissing
+from swingset.cluster.pools import ClusterMissing, NotLoaded
 from swingset.cluster.sweeps import sweep
 from swingset.cluster.trials import Trial
 from swingset.cluster.variants import BadVariant, Variant
@@ -43,6 +43,7 @@ __all__ = [
     "LeaseError",
     "LeasedWorld",
     "NewWorld",
+    "NotLoaded",
     "SliceLost",
     "Sweep",
     "Trial",

@@ -12,6 +12,7 @@ task's own fault.
 from __future__ import annotations
 
 import logging
+import pickle
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -37,6 +38,10 @@ MOST_LOST = 20
 
 class ClusterMissing(KernelError):
     """Processes are asked for, and the extra `cluster` is not installed."""
+
+
+class NotLoaded(KernelError):
+    """A measure or a feed is of a module that a process of the cluster does not have."""
 
 
 @dataclass(frozen=True)
@@ -109,18 +114,61 @@ def here() -> str:
     return str(worker.address)
 
 
-def play(carried: Carried, measuring: Measuring, task: Task) -> TrialOutcome | Lacking:
+def play(carried: Carried, measuring: Packed, task: Task) -> TrialOutcome | Lacking:
     """Live a variant of a world that was brought into this process.
 
     Args:
         carried: the world.
         measuring: has the measure, which is called in the fork.
         task: the variant.
+    Raises:
+        NotLoaded: if the measure cannot be loaded here.
     """
+    measure: Measuring = measuring.value()
     with the_world(carried) as found:
         if isinstance(found, Lacking):
             return found
-        return outcome_of(found, task.place, task.name, task.variant, task.refs, measuring)
+        return outcome_of(found, task.place, task.name, task.variant, task.refs, measure)
+
+
+class Packed:
+    """A function on its way, in bytes that are read where it is called.
+
+    Dask reads what comes with a message as the message comes, and a process that cannot read it ends: so a
+    function of a module that is not there would end one process after the other. Here it is an error of the
+    task.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._found: list[Any] = []
+
+    @classmethod
+    def of(cls, value: Any) -> Packed:
+        """Pack a value as Dask would: what is of the notebook or script comes whole."""
+        import cloudpickle  # type: ignore[import-untyped]  # comes with distributed
+
+        return cls(cloudpickle.dumps(value))
+
+    def value(self) -> Any:
+        """What was packed, read once in each process.
+
+        Raises:
+            NotLoaded: if it cannot be read here.
+        """
+        if not self._found:
+            try:
+                self._found.append(pickle.loads(self._content))
+            except Exception as problem:
+                words = f"{one_line(type(problem).__name__, 80)}: {one_line(said(problem), 200)}"
+                raise NotLoaded(
+                    f"a process of the cluster cannot load the function that it is to call: {words}. Define"
+                    " it in the notebook or the script, or put its module where that process finds it"
+                ) from None
+        return self._found[0]
+
+    def __reduce__(self) -> tuple[type[Packed], tuple[bytes]]:
+        return Packed, (self._content,)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from swingset.cluster.keeping import keep_data, kept_data
 from swingset.cluster.outcomes import Sweep, TrialOutcome
 from swingset.cluster.packs import Bringer
 from swingset.cluster.parcels import Rows
-from swingset.cluster.pools import Shared, Task, clients, over, play
+from swingset.cluster.pools import Packed, Shared, Task, clients, over, play
 from swingset.cluster.trials import MakeScheduler, Measure, Measuring, Trial, live, outcome_of
 from swingset.cluster.variants import BadVariant, Variant, spelled, task_name, variant_of
 from swingset.host.sessions.session import Session
@@ -82,6 +82,7 @@ def sweep(
     Raises:
         BadVariant: for a variant that is no plain data, and for a measure that names a live reference.
         ClusterMissing: if processes are asked for, and the extra is not installed.
+        NotLoaded: if a process of the cluster does not have the module of the measure.
         WorldError: if the world cannot be packed.
     Source:
         Ours. Golem forks one agent, Antithesis whole systems; here a fork is a file and a name.
@@ -154,7 +155,7 @@ def _lived(
 
         carried, rows = brought
         world_name, measure_name = f"world-{carried.id}", f"measure-{secrets.token_hex(16)}"
-        shared = {world_name: carried, measure_name: measuring}
+        shared = {world_name: carried, measure_name: Packed.of(measuring)}
         given = {name: (Shared(world_name), Shared(measure_name), task) for name, task in tasks.items()}
         with clients(client, many) as using:
             yield from over(using, play, shared, given, lost, Bringer(using, [carried], rows))

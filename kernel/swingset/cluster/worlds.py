@@ -25,7 +25,7 @@ from swingset.cluster.carrying import Carried, carry, opened, unpacked
 from swingset.cluster.keeping import keep, keep_data, kept_archive, kept_data
 from swingset.cluster.packs import Bringer, Lacking
 from swingset.cluster.parcels import Rows
-from swingset.cluster.pools import Shared, clients, here, over
+from swingset.cluster.pools import Packed, Shared, clients, here, over
 from swingset.cluster.sweeps import fingerprint
 from swingset.cluster.variants import Variant, plain, spelled, variant_of
 from swingset.host.base.requests import PromiseStatus
@@ -108,6 +108,7 @@ def run_worlds(
     Raises:
         BadVariant: for messages or values that are no plain data.
         ClusterMissing: if processes are asked for, and the extra is not installed.
+        NotLoaded: if a process of the cluster does not have the module of the feed.
         WorldError: if a world cannot be read or packed, or a new one cannot be written.
     Source:
         Ours. The digest of the new world is that which the given one would have after the same, here.
@@ -166,7 +167,10 @@ def _ran(
             return NewWorld(0, name, error=words), b""
 
         feed_name = f"feed-{secrets.token_hex(16)}"
-        shared = {feed_name: feed, **{f"whole-{world}": carried for world, carried in worlds.items()}}
+        shared = {
+            feed_name: Packed.of(feed),
+            **{f"whole-{world}": carried for world, carried in worlds.items()},
+        }
         tasks = {
             name: (Shared(feed_name), Shared(f"whole-{world}"), past, name, variant)
             for name, (world, variant) in left.items()
@@ -178,7 +182,7 @@ def _ran(
 
 
 def play_world(
-    feed: Feed | None, carried: Carried, past: bool, name: str, variant: Variant
+    feed: Packed, carried: Carried, past: bool, name: str, variant: Variant
 ) -> tuple[NewWorld, bytes] | Lacking:
     """Run a task in a process of a cluster.
 
@@ -188,13 +192,16 @@ def play_world(
         past: whether the new world takes its past along.
         name: the name of the task.
         variant: its messages and values.
+    Raises:
+        NotLoaded: if the feed cannot be loaded here.
     """
+    call: Feed | None = feed.value()
     with unpacked.lock:
         process = here()
         if lacking := unpacked.rows.lacks(carried.manifest.named()):
             return Lacking(process, carried.id, tuple(lacking))
         rows = unpacked.rows.of(carried.manifest)
-    return run_one(carried, rows, feed, past, name, variant)
+    return run_one(carried, rows, call, past, name, variant)
 
 
 def run_one(
