@@ -98,7 +98,7 @@ class CellHooks:
         Errors are shown, except one that was `shown` already.
         """
         notebook = self._notebook
-        if notebook.world is None:
+        if notebook.world is None or notebook.world.halted:
             return None
         first: BaseException | None = None
         told = set() if shown is None else {said(shown), said(shown.__cause__ or shown)}

@@ -62,6 +62,11 @@ class NotebookSession(Session):
         self._hints: dict[str, None] = {}
         self._clocks = Clocks(self)
 
+    @property
+    def was_undone(self) -> bool:
+        """Whether what it did last was rolled back, and its next life has not begun: it has nothing to do."""
+        return self._now.liveslots.ended is not None
+
     def _note(self, text: str) -> None:
         self._hint(advice_on_unhandled(text))
 

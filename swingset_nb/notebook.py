@@ -19,15 +19,16 @@ from swingset.host.base.engines import WorkerKind
 from swingset.host.base.policies import cranks
 from swingset.host.base.reports import RunReport
 from swingset.host.variables.looking import is_reference
+from swingset.host.worlds.controller import Controller
 from swingset.host.worlds.opening import open_world
 from swingset.model.visible import one_line
-from swingset.world.errors import WorldError, WorldMoved
+from swingset.world.errors import LogAway, WorldError, WorldMoved
 from swingset.world.lock import name_notebook
 from swingset_nb.binding import LONGEST, SHOWN, Binding
 from swingset_nb.console import Console
 from swingset_nb.errors import NoWorldOpen, SwingSetError
 from swingset_nb.interrupts import NotebookSession
-from swingset_nb.leasing import leased_world
+from swingset_nb.leasing import is_cut_off, leased_world, refused_without
 from swingset_nb.open_world import OpenWorld
 from swingset_nb.places import Cells
 from swingset_nb.preparing import await_engines
@@ -122,18 +123,15 @@ class Notebook:
         found = os.path.exists(path)
         name_notebook(name_of(self.shell))
         leased = None
-        if leasing is None:
-            controller = open_world(path, worker=worker, progress=self.progress.stage)
-        else:
-            leased = leased_world(path, leasing, self._waits, worker=worker, progress=self.progress.stage)
-            controller, found = leased.controller, found or leased.how != "founded"
         try:
-            controller.outputs.listen(self.console)
-            controller.kernel.request.cell = self.cells.here
-            session = NotebookSession(controller, self.cells)
-        except BaseException:
-            controller.close()
-            raise
+            if leasing is None:
+                controller = open_world(path, worker=worker, progress=self.progress.stage)
+            else:
+                leased = leased_world(path, leasing, self._waits, worker=worker, progress=self.progress.stage)
+                controller, found = leased.controller, found or leased.how != "founded"
+            session = self._session(controller)
+        except LogAway as problem:
+            raise refused_without(path, worker) or problem from None
         session.watch, session.pulse = self.progress.crank, self.progress.pulse
         session.names.classes = self.shell.user_ns
         session.names.bindings.start(self._own())
@@ -149,6 +147,15 @@ class Notebook:
         if self.prepare is not None:
             self.prepare(worker)
         return self._world
+
+    def _session(self, controller: Controller) -> NotebookSession:
+        try:
+            controller.outputs.listen(self.console)
+            controller.kernel.request.cell = self.cells.here
+            return NotebookSession(controller, self.cells)
+        except BaseException:
+            controller.close(keep=False)
+            raise
 
     def _waits(self, words: str) -> None:
         print(f"{words}; interrupt to stop", file=sys.stderr)
@@ -171,8 +178,8 @@ class Notebook:
         world = self._world
         if world is None:
             return None
-        # What was taken over has nothing to lose: the other process has all that was committed.
-        whatever = whatever or (world.leased is not None and world.leased.stopped is not None)
+        # What is cut off from its truth has nothing to keep: that has all that was committed.
+        whatever = whatever or is_cut_off(world)
         try:
             self.remember()
             world.controller.world.check_place()
@@ -222,7 +229,8 @@ class Notebook:
 
     def flush(self) -> None:
         """Commit what the notebook has sent to the run-queue, without running the world."""
-        self.require().session.flush()
+        if not self.require().halted:
+            self.require().session.flush()
 
     def refresh_panels(self) -> None:
         """Make every live panel show the current state."""

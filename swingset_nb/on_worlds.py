@@ -18,7 +18,7 @@ from swingset.world.history import Label
 from swingset_nb.asleep import suspended
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import BadArguments
-from swingset_nb.leasing import lease_in_words, leasing_of, opened_under
+from swingset_nb.leasing import closed_elsewhere, is_cut_off, lease_in_words, leasing_of, opened_under
 from swingset_nb.notebook import Notebook, words_of
 from swingset_nb.on_archives import archived
 from swingset_nb.on_modules import stale_in_words
@@ -41,8 +41,8 @@ def status(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     if world is None:
         hint = f"`{notebook.open_line()}` opens that world, or makes it"
         return Message("no world is open in this notebook", (), (hint, "`%swingset help` lists the commands"))
-    about_lease = ([], []) if world.leased is None else lease_in_words(world.leased)
-    if world.leased is not None and world.leased.stopped is not None:
+    about_lease = lease_in_words(world)
+    if is_cut_off(world):
         # The session cannot join it again: that would be a commit.
         return Message(f"{world.path}, crank {world.controller.crank}", *about_lease)
     names, lens = world.vat_names(), world.lens.cached()
@@ -135,7 +135,8 @@ def _tell_code(world: OpenWorld, lens: Lens, lines: list[str], hints: list[str])
         default="",
         help="where that is, without a password; without it, what PGHOST, PGSERVICE and so on say",
     ),
-    argument("--wait", action="store_true", help="wait until no other process has the lease"),
+    argument("--wait", action="store_true", help="wait while another process has the lease"),
+    argument("--seconds", metavar="N", type=float, help="how long the lease lasts unless renewed; else 10"),
     argument("--set-aside", action="store_true", help="rename a file that is not the lease's, and build one"),
     argument("--without-keys", action="store_true", help="go on although links to other worlds end by that"),
     completes="path",
@@ -187,6 +188,8 @@ def close_world(notebook: Notebook, _given: argparse.Namespace) -> Shown:
     if world is None:
         return Message("no world is open in this notebook")
     again = world.place.line()
+    if (elsewhere := closed_elsewhere(world)) is not None:
+        return Message(elsewhere, (), (f"`{again}`",))
     if world.unsaved is not None:
         words = f"{world.path} is closed, but what was done last is not in the file: {world.unsaved}"
         return Message(words, (), (f"`{again}`",))

@@ -41,6 +41,16 @@ class OpenWorld:
     """Whether a close was refused once because the world is not in its file."""
 
     @property
+    def halted(self) -> bool:
+        """Whether nothing can be committed, for its lease or its database is gone, and nothing waits for it.
+
+        Then a cell only looks: to have the session join again would be a commit.
+        """
+        leased = self.leased
+        away = leased is not None and (leased.stopped is not None or leased.away is not None)
+        return away and self.session.was_undone
+
+    @property
     def path(self) -> str:
         """The path of the file: as it was typed, or in full if the working directory has changed."""
         return self.place.path()

@@ -25,11 +25,13 @@ class Leasing(NamedTuple):
     wait: bool = False
     without_keys: bool = False
     set_aside: bool = False
+    seconds: float | None = None
 
     def options(self) -> str:
         """What to type for it."""
         database = f" --database {quote(self.database)}" if self.database else ""
-        return f" --lease {quote(self.name)}{database}{' --wait' if self.wait else ''}"
+        seconds = "" if self.seconds is None else f" --seconds {self.seconds:g}"
+        return f" --lease {quote(self.name)}{database}{' --wait' if self.wait else ''}{seconds}"
 
 
 class Place(NamedTuple):

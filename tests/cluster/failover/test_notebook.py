@@ -60,9 +60,46 @@ def test_a_notebook_is_taken_over_and_goes_on(server: Server, name: str, tmp_pat
             refused = kernel.run("await E(purse).deposit(100)").traceback
             assert "another process has taken over the lease" in refused
             assert "`%swingset help taken-over` says what to do about it" in refused
-            assert "stopped: another process has taken over" in kernel.run("%swingset").plain
-            assert "is closed" in kernel.run("%swingset close").plain
+            state = kernel.run("%swingset")
+            assert state.status == "ok"
+            assert "stopped: another process has taken over" in state.plain
+            assert "taken over" not in kernel.run("1").printed
+            assert "a.world is closed; another process has its lease" in kernel.run("%swingset close").plain
             assert "`%swingset help lease-held` says what to do about it" in kernel.run(opens).traceback
         back = kernel.run(f"{opens} --wait").plain
         assert f"lease {name}, epoch 3; the file was caught up" in back
         assert kernel.run("await E(purse).deposit(1)").plain == "7"
+
+
+def test_a_notebook_says_at_once_that_the_database_is_away(server: Server, name: str, tmp_path: Path) -> None:
+    """What sends waits once and fails; what looks is as quick as ever; all goes on when it is back."""
+    opens = f"%swingset open a.world --worker local --lease {name} --database '{server.address}' --seconds 1"
+    with Kernel(tmp_path) as kernel:
+        kernel.run(f"{opens}\n")
+        kernel.run(BANK)
+        assert kernel.run("purse = await E(bank).open_purse()\nawait E(purse).deposit(5)").plain == "5"
+        server.stop()
+        try:
+            sent = kernel.run("await E(purse).deposit(10)")
+            assert "the commit waits for it, for at most 1 s; interrupt to stop" in sent.printed
+            assert sent.traceback.count("the database of the lease does not answer") == 1
+            for look in ("%swingset", "%swingset vats", "1 + 1", "%swingset history"):
+                looked = kernel.run(look)
+                assert (looked.status, looked.traceback) == ("ok", "")
+            state = kernel.run("%swingset").plain
+            assert f"lease {name}, epoch 1: the database has not answered for" in state
+            assert "everything since the last commit was rolled back: do it again then" in state
+            assert "`%swingset help database-away` says what to do about it" in state
+            again = kernel.run("await E(purse).deposit(100)")
+            assert "does not answer" in again.traceback
+            assert "the commit waits" not in again.printed
+        finally:
+            server.start()
+        goes_on = kernel.run("await E(purse).deposit(1)")
+        assert "everything since the last commit was rolled back: do it again" in goes_on.printed
+        assert goes_on.plain == "6"
+        assert f"the lease {name} is free" in kernel.run("%swingset close").plain
+        alone = kernel.run("%swingset open a.world --worker local").traceback
+        assert f"a.world belongs to the lease {name}" in alone
+        assert f"`%swingset open a.world --worker local --lease {name}`" in alone
+        assert "epoch 2" in kernel.run(opens).plain

@@ -10,6 +10,9 @@ If the connection breaks in the second exchange, nobody knows whether the commit
 on a new connection: to lock the row waits for the end of the old transaction, so the answer is final. If the
 database does not answer for as long as a lease lasts, the commit fails in the file, and the next one asks
 first. If it was made after all, the file lags: the world has to be opened again, which catches up.
+
+A database that is known to be away is not waited for again: until it has answered, each commit tries once.
+The time counts from whatever found it first, a commit, a heartbeat or a look.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from swingset.cluster.failover import tables
 from swingset.cluster.failover.database import Database, is_lost
 from swingset.cluster.failover.errors import LeaseCode, LeaseError
+from swingset.cluster.failover.leases import Tell, untold
 from swingset.cluster.failover.tables import LeaseRow, Stand
 from swingset.model.foreign import Unreadable, read_json
 from swingset.model.spelling import canonical
@@ -62,11 +66,22 @@ def stand_of(world: WorldFile, last: int) -> Stand:
 class Holding:
     """The fence of one open world, under one epoch."""
 
-    def __init__(self, database: Database, name: str, epoch: int, stand: Stand, world: WorldFile) -> None:
+    def __init__(
+        self,
+        database: Database,
+        name: str,
+        epoch: int,
+        stand: Stand,
+        world: WorldFile,
+        tell: Tell = untold,
+    ) -> None:
         self.name = name
         self.epoch = epoch
         self.stopped: LeaseError | None = None
         """Why nothing can be committed any more; None while it can."""
+        self.away_since: float | None = None
+        """Since when the database does not answer, by the clock of this process; None while it does."""
+        self._tell = tell
         self._database = database
         self._world = world
         self._stand = stand
@@ -87,6 +102,13 @@ class Holding:
             self.stopped = LeaseError(words, code=code)
         return LeaseError(str(self.stopped), code=self.stopped.code)
 
+    def heard(self, answered: bool) -> None:
+        """Note whether the database has answered. From any thread."""
+        if answered:
+            self.away_since = None
+        elif self.away_since is None:
+            self.away_since = time.monotonic()
+
     def close(self) -> None:
         """Close the connection. The server rolls back what is open on it."""
         connection, self._connection = self._connection, None
@@ -103,8 +125,10 @@ class Holding:
             return
         if self._world.head != self._stand.head:
             raise self._lags()
-        end: float | None = None
+        told = self.away_since is not None
         while True:
+            # This process may have been paused since it used its connection, and has to ask once more then.
+            was_open = self._connection is not None
             try:
                 self._store(wanted, content)
                 break
@@ -114,14 +138,21 @@ class Holding:
                 if not lost:
                     self._asked = None  # the server has answered, and has rolled back
                     raise self._database.refused(problem) from None
-                # Counted from here on: this process may have been paused, and has to ask once more at least.
-                end = end or time.monotonic() + self._database.seconds
-                if time.monotonic() >= end:
-                    raise self._unanswered(problem) from None
+                self.heard(False)
+                since = self.away_since or time.monotonic()  # a heartbeat may have been answered since
+                if not was_open and time.monotonic() >= since + self._database.seconds:
+                    raise self._failed(problem) from None
+                if not told:
+                    told = True
+                    self._tell(
+                        f"the database of the lease {self.name} does not answer: the commit waits for it, for"
+                        f" at most {self._database.seconds:g} s"
+                    )
                 time.sleep(_AGAIN)
             except BaseException:
                 self.close()
                 raise
+        self.heard(True)
         self._stand, self._asked = wanted, None
         self._world.step("truth-stored")
 
@@ -194,7 +225,7 @@ class Holding:
         )
         return self._stop(words, code="file-lags")
 
-    def _unanswered(self, problem: BaseException) -> LeaseError:
+    def _failed(self, problem: BaseException) -> LeaseError:
         if self._asked is None:
             return self._database.away(problem)
         return LeaseError(

@@ -69,6 +69,11 @@ class Lease:
         return f"{self.name}: {stands}, epoch {self.epoch}, {holder} has it for {self.seconds:.1f} s more"
 
 
+def is_name(name: str) -> bool:
+    """Whether a text can be the name of a lease."""
+    return _NAME.match(name) is not None
+
+
 def checked_name(name: str) -> str:
     """The name of a lease. Raises `KernelError` for any other text."""
     if not isinstance(name, str) or not _NAME.match(name):
@@ -210,11 +215,19 @@ def give_back(database: Database, name: str, epoch: int) -> None:
 class Heartbeat:
     """Keeps a lease, on a thread and a connection of its own, until it is stopped or the lease is lost."""
 
-    def __init__(self, database: Database, name: str, epoch: int, lost: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        name: str,
+        epoch: int,
+        lost: Callable[[], None],
+        heard: Callable[[bool], None],
+    ) -> None:
         self._database = database
         self._name = name
         self._epoch = epoch
         self._lost = lost
+        self._heard = heard  # is called after each beat, with whether the database has answered
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"swingset lease {name}", daemon=True)
         self._thread.start()
@@ -238,7 +251,9 @@ class Heartbeat:
                 if not connection.execute(beat, values).rowcount:
                     self._lost()
                     break
+                self._heard(True)
             except self._database.driver.Error:
-                continue
+                if is_lost(connection):
+                    self._heard(False)
         if connection is not None:
             connection.close()

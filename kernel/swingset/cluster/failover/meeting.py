@@ -21,6 +21,7 @@ import apsw
 from swingset.cluster.failover import tables
 from swingset.cluster.failover.errors import LeaseError
 from swingset.cluster.failover.holding import names_of
+from swingset.cluster.failover.leases import is_name
 from swingset.cluster.failover.tables import Stand
 from swingset.core.store import KernelStore
 from swingset.lens.state.verifying import verify
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from psycopg import Connection
+
+_LOG = "lease "
 
 HowTaken = Literal["founded", "current", "caught up", "built", "set aside"]
 """How a file came to the state of its truth."""
@@ -60,7 +63,12 @@ class Truth:
 
 def log_of(name: str) -> str:
     """What a file calls the lease under which its commits are stored."""
-    return f"lease {name}"
+    return f"{_LOG}{name}"
+
+
+def lease_of_log(log: str | None) -> str | None:
+    """The name of the lease under which a file's commits are stored; None for no log, and for another."""
+    return None if log is None or not is_name(name := log.removeprefix(_LOG)) or name == log else name
 
 
 def meet(path: str, truth: Truth, *, set_aside: bool, verified: bool) -> tuple[HowTaken, int]:

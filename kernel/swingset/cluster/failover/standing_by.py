@@ -8,6 +8,7 @@ timers, and links to other worlds go on from the last commit.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -81,13 +82,29 @@ class LeasedWorld:
         """Why nothing can be committed here any more, such as a take-over; None while it can."""
         return self._holding.stopped
 
+    @property
+    def away(self) -> float | None:
+        """For how many seconds the database has not answered; None if it did when it was asked last.
+
+        Nothing can be committed until it answers. A commit, a heartbeat and `lease` ask it.
+        """
+        since = self._holding.away_since
+        return None if since is None else time.monotonic() - since
+
     def lease(self) -> Lease:
         """The lease as the database has it now.
 
         Raises:
             LeaseError: if the database does not answer, or has no such lease.
         """
-        return _lease(self._database, self.name)
+        try:
+            found = _lease(self._database, self.name)
+        except LeaseError as problem:
+            if problem.code == "database-away":
+                self._holding.heard(False)
+            raise
+        self._holding.heard(True)
+        return found
 
     def close(self, *, keep: bool = True) -> None:
         """Commit, close the world, and give the lease back at once, so that no standby has to wait.
@@ -155,7 +172,7 @@ def lease_world(
         raise KernelError(f"seconds is {seconds!r}: a lease lasts between {_FEWEST} and {_MOST:.0f} seconds")
     database = Database(address, name, float(seconds))
     row = take(database, name, create=create, wait=wait, tell=tell)
-    taken = _Taken(database, name, row)
+    taken = _Taken(database, name, row, tell)
     try:
         if not without_keys:
             taken.checks.append(_refuse_without_keys)
@@ -209,18 +226,23 @@ def _refuse_without_keys(opened: Opened) -> None:
 class _Taken:
     """A lease that was taken, while its world is opened and until it is closed."""
 
-    def __init__(self, database: Database, name: str, row: LeaseRow) -> None:
+    def __init__(self, database: Database, name: str, row: LeaseRow, tell: Tell) -> None:
+        self._tell = tell
         self._database = database
         self._name = name
         self._row = row
         self._holding: Holding | None = None
         self.checks: list[Callable[[Opened], None]] = []
         """What is checked of a file that has met its truth, before anything is committed."""
-        self._beat = Heartbeat(database, name, row.epoch, self._lost)
+        self._beat = Heartbeat(database, name, row.epoch, self._lost, self._heard)
 
     def _lost(self) -> None:
         if self._holding is not None:
             self._holding.lose()
+
+    def _heard(self, answered: bool) -> None:
+        if self._holding is not None:
+            self._holding.heard(answered)
 
     def end(self) -> None:
         """Give the lease back."""
@@ -265,7 +287,7 @@ class _Taken:
         self._hold(opened.world, self._row.stand)
 
     def _hold(self, world: WorldFile, stand: tables.Stand) -> None:
-        self._holding = Holding(self._database, self._name, self._row.epoch, stand, world)
+        self._holding = Holding(self._database, self._name, self._row.epoch, stand, world, self._tell)
         world.history.fencing.put_up(self._holding)
 
     def _met(self, path: str, set_aside: bool, verified: bool) -> tuple[HowTaken, int]:
