@@ -26,6 +26,7 @@ from swingset.core.lifecycle import Lifecycle
 from swingset.core.options import reserved
 from swingset.core.store import KernelStore
 from swingset.model import capdata, reasons
+from swingset.model.capdata import Ref
 from swingset.model.messages import ChangeVatOptions, CloneVat, Message, Notify, Send, UpgradeVat
 from swingset.model.modules import is_raw
 from swingset.model.refs import FIRST_IMPORT, ROOT, is_called_well, kref_type, parse_vref
@@ -283,8 +284,9 @@ class Departures:
         store.queues.unpark(vat.id)
         started = store.new_promise(None)
         store.enqueue(Send(arrival, Message(capdata.data(["start", []]), started)), first=True)
-        if renamed and root is not None:
-            store.enqueue(Send(root, Message(capdata.data(["renamed", [renamed]]))), first=True)
+        if root is not None:
+            told = capdata.data(["departed", [renamed, Ref(arrival)]])
+            store.enqueue(Send(root, Message(told)), first=True)
         words = f"vat {vat.name} has moved to {where}"
         self._lifecycle.end_incarnation(vat, _parting(vat), fate=f"{reasons.ABANDONED}: {words}")
         self._judge.end(vat, reasons.MOVED, words)

@@ -18,7 +18,7 @@ from .operations import receive
 from .outside import Local, Opening, Wire
 from .sessions import OverLimit
 from .store import PREFIX, Store
-from .values import Failure, Hidden, Malformed, Refused
+from .values import Failure, Hidden, Malformed, Ref, Refused
 
 _MOST_ABORTED = 1_000
 
@@ -275,9 +275,19 @@ class Hub:
 
         self._of_kernel(apply, lambda _core: None)
 
-    def renamed(self, pairs: list[list[str]]) -> None:
-        """Objects of a vat of this world have moved: what they were called, and what they are called now."""
-        self._of_kernel(lambda core: core.names.renamed(pairs), lambda _core: None)
+    def departed(self, pairs: list[list[str]], arrival: Ref) -> None:
+        """A vat of this world has moved.
+
+        Args:
+            pairs: for each of its objects what it was called, and what it is called now.
+            arrival: what is to be told next that the vat is there; it is, however much waits for its world.
+        """
+
+        def apply(core: Core) -> None:
+            core.names.renamed(pairs)
+            core.names.press(arrival.name)
+
+        self._of_kernel(apply, lambda _core: None)
 
     # From whoever may share and fetch.
 

@@ -12,7 +12,8 @@ one from then on: `to.NAME` says for which.
 Rows: `u.NAME` is how many rows use a name, `o.NAME` where a remote object is. A row of a remote object has
 `kind`: `far` (on a session), `web` (on one with a client of the web), `lasting` (fetched by sturdyref, so it
 can be fetched again), `sturdy` (a sturdyref that nobody has followed), `dead`; `held` is whether the kernel
-has it, and `through` the lasting object at the same place, which keeps the place for both.
+has it, `pressing` whether the next message to it is sent in any case, and `through` the lasting object at the
+same place, which keeps the place for both.
 """
 
 from __future__ import annotations
@@ -70,6 +71,19 @@ class Names:
                 self._core.batch.put(f"to.{before}", after)
                 self.use(after)
             self.touch(after)
+
+    def press(self, name: str) -> None:
+        """The next message to a remote object is sent, even if no other message of a vat may be."""
+        row = self.row(name) if self.is_remote(name) else None
+        if row is not None:
+            self.put(name, {**row, "pressing": True})
+
+    def is_pressed(self, name: str) -> bool:
+        """Whether a message that is sent to a remote object now is the one that `press` was about."""
+        row = dict(self.row(name) or {})
+        if found := row.pop("pressing", False):
+            self.put(name, row)
+        return bool(found)
 
     def session_of(self, name: str) -> str | None:
         """The connection of the session that a remote object is on."""

@@ -113,14 +113,21 @@ class Routing:
         elif row["kind"] == "far" and not self._core.sessions.is_live(row["conn"]):
             self._core.cells.reject(result, broken("it is closed", "disconnected"))
         elif row.get("conn") is not None:
-            self.send(row["conn"], Record(EXPORT, (row["pos"],)), args, result)
+            target = Record(EXPORT, (row["pos"],))
+            self.send(row["conn"], target, args, result, pressing=self._core.names.is_pressed(name))
         else:
             self._core.reaching.wake(name, row, args, result)
 
-    def send(self, conn: str, target: Record, args: list[Any], result: str | None) -> None:
-        """Send `op:deliver` to a peer; raises `Refused` for arguments that cannot be sent."""
+    def send(
+        self, conn: str, target: Record, args: list[Any], result: str | None, *, pressing: bool = False
+    ) -> None:
+        """Send `op:deliver` to a peer; raises `Refused` for arguments that cannot be sent.
+
+        What is `pressing` has the room of what the protocol itself has to say.
+        """
         core = self._core
-        core.links.check_room(conn)
+        if not pressing:
+            core.links.check_room(conn)
         said = core.descriptors.write(conn, args)
         if result is None:
             core.sessions.send(conn, Record(DELIVER, (target, said, False, False)))

@@ -201,7 +201,7 @@ class _Home:
             "moved": hub.moved,
             "succeeded": lambda connection, card: hub.moved(card, connection),
             "introduce": hub.introduce,
-            "renamed": hub.renamed,
+            "departed": hub.departed,
             "limit": hub.limit,
             "fetch": self._fetch,
             "follow": self._follow,

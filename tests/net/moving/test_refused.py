@@ -279,6 +279,58 @@ def test_a_vat_that_did_not_arrive_is_taken_back(worlds: Worlds) -> None:
     assert refused.value.code == "not-lost"
 
 
+CHATTER = """
+from swingset.vat import E, remotable
+
+@remotable
+class Chatter:
+    def talk(self, target, turns: int):
+        E.send_only(target).keep("said", turns)
+        if turns:
+            E.send_only(self).talk(target, turns - 1)
+
+def build_root_object():
+    return Chatter()
+"""
+
+
+def test_a_full_link_does_not_refuse_the_start(worlds: Worlds) -> None:
+    """The log of the link fills while the move is decided: vats are refused, and the vat arrives."""
+    name, _, counter = worlds.counter()
+    acceptance = worlds.acceptance()
+    with_session(worlds.bob)
+    uri = worlds.bob.session.net.share(worlds.bob.session.root("keeper"))
+    with_session(worlds.alice)
+    keeper = worlds.alice.fetch(uri)
+    chatter = worlds.alice.session.define("chatter", CHATTER, worker="local")
+    settle(worlds.alice, worlds.bob)
+    with_session(worlds.alice)
+    moved = worlds.alice.session.net.move_vat(name, acceptance)
+    for _ in range(200):
+        worlds.alice.session.settle()
+        if any(key.startswith("arrival") for key in moved_vats(worlds.bob.world.kernel.store)):
+            break
+        worlds.alice.world.net.wait(0.02)
+        worlds.alice.world.net.pump()
+        worlds.bob.world.net.wait(0.02)
+        worlds.bob.world.net.pump()
+    worlds.alice.world.net.limits(link_frames=1)
+    for _ in range(200):
+        E.send_only(chatter).talk(keeper, 20)
+        worlds.alice.world.net.wait(0.02)
+        worlds.alice.world.net.pump()
+        worlds.alice.session.settle()
+        if worlds.at(worlds.alice, name) is None:
+            break
+    with pytest.raises(RemoteError, match="nothing was sent: 1"):
+        worlds.alice.session.wait(E(keeper).keep("said", 1))
+    worlds.alice.world.net.limits(link_frames=None)
+    assert worlds.alice.session.wait(moved)["name"] == name
+    settle(worlds.alice, worlds.bob)
+    assert worlds.homes(name) == ["bob"]
+    assert worlds.alice.ask(counter, "inc") == 1
+
+
 def test_neither_world_goes_back_across_a_move(worlds: Worlds) -> None:
     """Going back to before a vat has left, or has come, is refused with its name; nothing is changed."""
     name, _, counter = worlds.counter()

@@ -93,7 +93,7 @@ class Wire:
                 return "a card, which says where another world has moved to"
             case "limit":
                 return "what other worlds may use is limited"
-            case "renamed":
+            case "departed":
                 return "objects of a vat that has moved to another world"
             case "introduce":
                 return "the card of this world, for its peers"
