@@ -66,6 +66,10 @@ def run_cell(notebook: Notebook, cell: Cell) -> Shown:
     _check_cell(cell)
     if not world.has_vat(cell.vat):
         if cell.upgrade:
+            where = world.controller.net.where(cell.vat)
+            if where is not None:
+                words = f"vat {cell.vat} has moved to {one_line(where, 80)}: its code is upgraded there"
+                raise SwingSetError(words, "%swingset moves")
             raise SwingSetError(f"there is no vat {cell.vat} to upgrade", _define_hint(cell))
         _await_engine(notebook, world, cell)
         return _begin(notebook, world, cell)

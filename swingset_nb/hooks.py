@@ -102,7 +102,7 @@ class CellHooks:
             return None
         first: BaseException | None = None
         told = set() if shown is None else {said(shown), said(shown.__cause__ or shown)}
-        for step in (self._run, self._regain, self._remember, notebook.refresh_panels):
+        for step in (self._run, self._arrive, self._regain, self._remember, notebook.refresh_panels):
             try:
                 step()
             except (Exception, KeyboardInterrupt) as problem:
@@ -126,6 +126,10 @@ class CellHooks:
         if report.more and not world.controller.queue.paused:
             limit = notebook.settings.run_limit
             print(f"stopped after {limit:,} cranks, {events_wait(world)}: %swingset run")
+
+    def _arrive(self) -> None:
+        for line in self._notebook.arrive():
+            print(line)
 
     def _regain(self) -> None:
         back = self._notebook.regain()

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from swingset.core.errors import KernelError
 from swingset.guest.base.ended import LifeEndedError
+from swingset.host.base.opened import MovedSince
 from swingset.lens.exports.querying import BadQuery
 from swingset.model.foreign import said
 from swingset.model.recovering import recovery
@@ -68,6 +69,11 @@ STEPS = (
             "`%swingset undo` takes back what the last cell did",
             "%swingset vats",
         ),
+    ),
+    Step(
+        MovedSince,
+        "",
+        ("`%%whatif --at N` runs a cell as of crank N, in a fork", "`%swingset moves` lists what has moved"),
     ),
     Step(KernelError, r"was not upgraded", ("%swingset vats", "%swingset history")),
     Step(KernelError, r"has no record of k(p)\d", ("%swingset promises",)),

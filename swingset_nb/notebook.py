@@ -29,7 +29,7 @@ from swingset_nb.console import Console
 from swingset_nb.errors import NoWorldOpen, SwingSetError
 from swingset_nb.interrupts import NotebookSession
 from swingset_nb.leasing import is_cut_off, leased_world, refused_without
-from swingset_nb.open_world import OpenWorld
+from swingset_nb.open_world import OpenWorld, arrived
 from swingset_nb.places import Cells
 from swingset_nb.preparing import await_engines
 from swingset_nb.progress import Progress
@@ -142,6 +142,7 @@ class Notebook:
         self._told = {}
         self._world = OpenWorld(path, controller, session, found, looked=controller.crank)
         self._world.leasing, self._world.leased = leasing, leased
+        self._world.arrived = set(arrived(self._world))
         self.allow_run()
         self.binding.offer_ours()
         if self.prepare is not None:
@@ -269,6 +270,21 @@ class Notebook:
         back = self.binding.offer(names)
         self.require().session.names.bindings.set({name: names[name] for name in back})
         return back
+
+    def arrive(self) -> list[str]:
+        """Bind the names of vats that have come from other worlds to their roots; returns lines on it."""
+        world = self.require()
+        lines = []
+        for vat, name in arrived(world).items():
+            if vat in world.arrived or name not in world.session.names.vats():
+                continue
+            bound = self.come_back({name: world.session.root(name)})
+            shown = one_line(name, 80)
+            is_free = f"`{shown}` is its root: `await E({shown}).method(...)`"
+            taken = f"its root has no name yet: `%swingset name {shown} as OTHER`"
+            lines.append(f"vat {shown} has come from another world; {is_free if bound else taken}")
+        world.arrived = set(arrived(world))
+        return lines
 
     def note(self) -> None:
         """Note which names the running cell has bound so far, before they are taken back."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.guest.base.errors import RemoteError
+from swingset.host.wires.asking import location
 from swingset.host.wires.vat_moves import MoveRefused, VatMove
 from swingset.model.counting import plural
 from swingset.model.vat_packages import MOST_BYTES
 from swingset.model.visible import one_line
 from swingset_nb.commands import argument, command
-from swingset_nb.errors import SwingSetError
+from swingset_nb.errors import Interrupted, SwingSetError
 from swingset_nb.next_steps import more_on
 from swingset_nb.notebook import Notebook
 from swingset_nb.on_links import bindable, value_of
 from swingset_nb.on_runs import named_vat
+from swingset_nb.open_world import OpenWorld
 from swingset_nb.render import Message, Shown, Table
 
 
@@ -57,9 +60,17 @@ def move(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Move a vat, and wait until it has moved or is refused."""
     world = notebook.require()
     vat = named_vat(world, given.vat)
-    acceptance = value_of(notebook, given.name)
+    acceptance = _acceptance(notebook, given.name)
     try:
-        told = world.session.wait(world.session.net.move_vat(vat, acceptance, name=given.called))
+        promise = world.session.net.move_vat(vat, acceptance, name=given.called)
+        _tell_absent(world, vat)
+        told = world.session.wait(promise)
+    except Interrupted:
+        raise Interrupted(
+            f"stopped waiting: vat {vat} is suspended here, and moves as soon as its new home answers",
+            f"`%swingset resume {vat}` ends the move: it goes on here",
+            "`%swingset moves` says whether it has moved",
+        ) from None
     except KernelError as problem:
         raise _refused(str(problem), problem.code if isinstance(problem, MoveRefused) else None) from None
     except RemoteError as problem:
@@ -97,13 +108,56 @@ def moves(notebook: Notebook, given: argparse.Namespace) -> Shown:
         notebook.settle()
         return Message(f"vat {name} is here again, as it was when it was to move")
     known = controller.net.vat_moves()
-    gone = [f"has gone to {one_line(each.where, 80)}{_unsaid(each)}" for each in known]
-    rows = [
-        (one_line(each.name, 80), each.vat, "has come" if each.came else where)
-        for each, where in zip(known, gone, strict=True)
-    ]
+    rows = [(one_line(each.name, 80), each.vat, _what(each)) for each in known]
     nothing = "no vat has moved to another world or from one"
-    return Table("vats that moved", ("vat", "id", "what"), rows, nothing)
+    return Table("vats that moved", ("vat", "id", "what"), rows, nothing, _notes(notebook, known))
+
+
+def _acceptance(notebook: Notebook, name: str) -> Any:
+    """The value of the name of an acceptance; raises with how to get one."""
+    try:
+        return value_of(notebook, name)
+    except SwingSetError as problem:
+        fetches = f"`%swingset fetch {one_line(name, 60)} FILE` fetches what the other world has shared"
+        raise SwingSetError(str(problem), fetches, "%swingset names") from None
+
+
+def _tell_absent(world: OpenWorld, vat: str) -> None:
+    """Print that a vat waits for its new home, if that is not connected."""
+    leaving = [each for each in world.controller.net.vat_moves() if each.leaves and each.name == vat]
+    for each in leaving:
+        live = [peer for peer in world.controller.net.peers() if peer.state == "live"]
+        if not any(
+            f"world {location(peer.peer).designator[:12]}" == each.where for peer in live if peer.peer
+        ):
+            where = one_line(each.where, 80)
+            print(f"{where} is not connected: vat {vat} is suspended until it is; interrupt to stop waiting")
+
+
+def _what(move: VatMove) -> str:
+    """What has become of a vat."""
+    if move.came:
+        return "has come"
+    where = one_line(move.where, 80)
+    return f"is on its way to {where}" if move.leaves else f"has gone to {where}{_unsaid(move)}"
+
+
+def _notes(notebook: Notebook, known: list[VatMove]) -> list[str]:
+    """What can be typed about vats that are on their way or have come."""
+    notes = [
+        f"`%swingset resume {one_line(each.name, 80)}` ends its move: it goes on here"
+        for each in known
+        if each.leaves
+    ]
+    own, withheld = dict(notebook.own()), notebook.binding.withheld
+    for name in [one_line(each.name, 80) for each in known if each.came]:
+        if name in withheld:
+            notes.append(
+                f"`%swingset name {name} as OTHER` gives its root a name: {name} means something else"
+            )
+        elif name in own:
+            notes.append(f"`await E({name}).method(...)` sends to the root of {name}")
+    return notes
 
 
 def _refused(words: str, code: str | None) -> SwingSetError:

@@ -7,6 +7,7 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from swingset.core.errors import KernelError
+from swingset.host.base.opened import MovedSince
 from swingset.host.sessions.undoing import OthersKnow
 from swingset.host.sessions.undone import Undone
 from swingset.host.variables.looking import is_reference
@@ -55,6 +56,8 @@ def undo(notebook: Notebook, given: argparse.Namespace) -> Shown:
         raise SwingSetError(
             str(problem), f"`{wanted} --yes` takes all of that back", "%swingset history", frames=listed
         ) from None
+    except MovedSince:
+        raise
     except KernelError as problem:
         raise SwingSetError(str(problem), "%swingset history", "%swingset checkpoints") from None
     lines = _taken(notebook, done) + passed_since(session, linked)

@@ -37,6 +37,8 @@ class OpenWorld:
     leasing: Leasing | None = None
     leased: LeasedWorld | None = None
     """The world with its lease, if its truth is in a database."""
+    arrived: set[str] = field(default_factory=set)
+    """The ids of the vats that have come from other worlds, as far as the notebook was told of them."""
     told_lost: bool = False
     """Whether a close was refused once because the world is not in its file."""
 
@@ -76,6 +78,14 @@ class OpenWorld:
     def waiting(self) -> int:
         """The number of events in the run-queue."""
         return len(self.controller.queue)
+
+
+def arrived(world: OpenWorld) -> dict[str, str]:
+    """The vats that have come from other worlds and are here, as names by id."""
+    here = {vat.id for vat in world.controller.vats}
+    return {
+        each.vat: each.name for each in world.controller.net.vat_moves() if each.came and each.vat in here
+    }
 
 
 def events_wait(world: OpenWorld) -> str:

@@ -9,6 +9,18 @@ import pytest
 from tests.net.moving.moving import COUNTER
 from tests.notebook.kernels import Kernel
 
+BACK = """
+import swingset_nb
+session = swingset_nb.session()
+asked = there.net.fetch(session.net.share(door))
+moved = None
+while "guest" not in session.controller.vats:
+    session.controller.net.wait(0.02)
+    session.controller.net.pump()
+    if moved is None and there.kernel.store.promises.get(asked).state == "fulfilled":
+        moved = there.net.move_vat("counter", there.resolution(asked), name="guest")
+"""
+
 OTHER = """
 import threading
 import swingset
@@ -48,16 +60,24 @@ def test_a_vat_is_moved_by_a_command(opened: Kernel) -> None:
     assert "no vat has moved" in opened.run("%swingset moves").plain
     opened.run("acceptance = await fetch(string)")
     refused = opened.run("%swingset move counter tally").traceback
-    assert "vat counter cannot move: what accepts it " in refused
+    assert "vat counter cannot move: what accepts it has to be " in refused
     assert "[not-there]\n→ `%swingset help not-there` says what to do about it" in refused
     taken = opened.run("%swingset move counter acceptance --as net").traceback
     assert "the name net is kept for a vat of its library or of a session; it may come under" in taken
     assert "→ `%swingset help name-taken` says what to do about it" in taken
+    unknown = opened.run("%swingset move counter nothing").traceback
+    assert "`%swingset fetch nothing FILE` fetches what the other world has shared" in unknown
     told = opened.run("%swingset move counter acceptance").plain
     assert "vat counter has moved to world " in told
     assert "2 objects of it can be reached by the references of before" in told
     assert opened.run("await E(tally).inc()").plain == "2"
     assert "has gone to world " in opened.run("%swingset moves").plain
+    for line in ("%swingset undo 3", "%swingset undo 3 --yes", "%swingset go-on 3"):
+        refused = opened.run(line).traceback
+        assert "counter has moved to another world, or has come " in refused
+        assert "`%%whatif --at N` runs a cell as of crank N, in a fork" in refused
+    changed = opened.run("%%vat counter --upgrade\n# nothing").traceback
+    assert "vat counter has moved to world " in changed
     refused = opened.run("%swingset undo 3 --yes").traceback
     assert "counter has moved to another world, or has come or is to come from one" in refused
     assert opened.run("await E(tally).inc()").plain == "3"
@@ -71,3 +91,8 @@ def test_vats_are_accepted_by_a_command(opened: Kernel) -> None:
     assert "door accepts 3 vats of another world" in told
     assert "Acceptance" in opened.run("door").plain
     assert "`vats` is a number from 1" in opened.run("%swingset accept-vats other --vats 0").traceback
+    came = opened.run(BACK).printed
+    assert "vat guest has come from another world; `guest` is its root: `await E(guest)." in came
+    assert "`await E(guest).method(...)` sends to the root of guest" in opened.run("%swingset moves").plain
+    assert opened.run("await E(await E(guest).counter_of()).inc()").plain == "4"
+    assert "vatMover" not in opened.run("print(session.names.vats())").printed

@@ -50,6 +50,10 @@ repeat. Deliveries that spend a million computrons each take twice as long to re
 """
 
 
+class MovedSince(KernelError):
+    """A world does not go to a state of before a vat moved: the vat would be in two worlds or in none."""
+
+
 @dataclass(frozen=True)
 class Choices:
     """Options of `open_world` that hold while the world is open and are not stored in the file."""
@@ -349,7 +353,7 @@ class Opened:
         between = here.keys() ^ there.keys()
         if between:
             names = named(sorted((here | there)[vat] for vat in between))
-            raise KernelError(f"between this state and that, {names} {_ACROSS}")
+            raise MovedSince(f"between this state and that, {names} {_ACROSS}")
 
     def go_to(self, commit: int, here: int) -> None:
         """Go to a commit; returns to commit `here` and raises if that state has vats that may not run."""

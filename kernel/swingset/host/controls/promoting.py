@@ -12,7 +12,7 @@ from __future__ import annotations
 from swingset.core.atomic import refuse_within_crank
 from swingset.core.departing import moved_vats
 from swingset.core.errors import KernelError
-from swingset.host.base.opened import Opened
+from swingset.host.base.opened import MovedSince, Opened
 from swingset.model.wording import named
 from swingset.world.feed import NewContent, StoredCommit
 from swingset.world.file import WorldFile
@@ -29,7 +29,7 @@ def promote(opened: Opened, branch: Opened) -> int:
         )
     branch.commit("a branch")
     _refuse_moved(ours, theirs)
-    _refuse_across(opened, branch)
+    refuse_across(opened, branch)
     commits, here = _own_commits(ours, theirs), ours.head
     if commits:
         commits[-1] = commits[-1]._replace(digest=theirs.digest())
@@ -49,12 +49,12 @@ def _refuse_moved(ours: WorldFile, theirs: WorldFile) -> None:
         )
 
 
-def _refuse_across(opened: Opened, branch: Opened) -> None:
+def refuse_across(opened: Opened, branch: Opened) -> None:
     """Raise `KernelError` if the branch has another opinion of which vats have moved between worlds."""
     ours, theirs = moved_vats(opened.kernel.store), moved_vats(branch.kernel.store)
     if ours.keys() != theirs.keys():
         names = named(sorted((ours | theirs)[vat] for vat in ours.keys() ^ theirs.keys()))
-        raise KernelError(
+        raise MovedSince(
             f"{names} has moved to another world, or has come from one, since the branch began: it would be"
             " in both worlds then or in neither, so the branch does not become this world"
         )

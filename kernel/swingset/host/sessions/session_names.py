@@ -9,7 +9,7 @@ from typing import Any
 from swingset.guest.base import context
 from swingset.host.base.starting import service_counter
 from swingset.host.code.joined import Joined
-from swingset.host.controls.device_access import HTTP, NET, SERVICES
+from swingset.host.controls.device_access import HTTP, MOVER, NET, SERVICES
 from swingset.host.variables import looking
 from swingset.host.variables.bindings import ABSENT, Bindings, Changed
 from swingset.host.variables.names import Names
@@ -127,7 +127,7 @@ class SessionNames:
         controller = self._joined.controller
         with controller.lock:
             counters = controller.kernel.store.counters
-            numbers = [counters.get(service_counter(name)) for name in (*SERVICES, NET, HTTP)]
+            numbers = [counters.get(service_counter(name)) for name in (*SERVICES, NET, HTTP, MOVER)]
             services = {f"v{number}" for number in numbers if number}
             return [vat.name for vat in controller.vats if not vat.attached and vat.id not in services]
 

@@ -144,6 +144,7 @@ class Steps:
             here = self._here()
             place, mark, steps = self._marks.last(n, here)
             frame = self._leave(here, mark.head, list(self._marks)[place:], steps)
+            session.controller._opened.refuse_across(mark.head)
             if frame.effects.by_others and not answered:
                 raise OthersKnow(frame.effects.by_others)
             changed = Changed()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from swingset.core.departing import MoveCode
+from swingset.core.device_board import DeviceContext
 from swingset.core.errors import KernelError
 from swingset.core.options import NAME_WANTS, name_trouble
 from swingset.devices import plain
@@ -46,9 +47,10 @@ class VatMove:
     Attributes:
         name: what it was called here, or is.
         vat: its id here.
-        where: the world to which it has gone; an empty text for one that has come.
+        where: the world to which it has gone or goes; an empty text for one that has come.
         came: whether it has come.
         said: of one that has gone, why its new home has not said that it is there; else an empty text.
+        leaves: whether it is on its way, and still here.
     """
 
     name: str
@@ -56,6 +58,7 @@ class VatMove:
     where: str
     came: bool
     said: str = ""
+    leaves: bool = False
 
 
 class VatMoves(Linked):
@@ -125,7 +128,7 @@ class VatMoves(Linked):
             if name is not None and (trouble := name_trouble(name)) is not None:
                 raise MoveRefused("bad-name", f"{trouble}: {NAME_WANTS}")
             if not is_kref(kref) or not departures.is_of_another_world(kref):
-                words = "what accepts it is an object of another world: have that share one of `accept_vats`"
+                words = "what accepts it has to be an object of another world: have that share an acceptance"
                 raise MoveRefused("not-there", f"vat {record.name} cannot move: {words}, and fetch it here")
             if (found := departures.trouble(record)) is not None:
                 raise MoveRefused(*found)
@@ -184,11 +187,13 @@ class VatMoves(Linked):
         Example:
             >>> world.net.where("bank")
         """
-        gone = [each.where for each in self.vat_moves() if each.name == name and not each.came]
+        gone = [
+            each.where for each in self.vat_moves() if each.name == name and not each.came and not each.leaves
+        ]
         return gone[-1] if gone else None
 
     def vat_moves(self) -> list[VatMove]:
-        """The vats that have left this world and those that have come, in the order of their ids.
+        """The vats that have left this world, leave it, or have come to it, in the order of their ids.
 
         Example:
             >>> world.net.vat_moves()
@@ -204,4 +209,17 @@ class VatMoves(Linked):
                     where = str(row.get("where", ""))
                     name, said = str(row.get("name")), str(row.get("said", ""))
                     found.append(VatMove(name, key[len(kind) + 1 :], where, kind == "came", said))
+            found += self._leaving(context)
             return sorted(found, key=lambda each: sort_key(each.vat))
+
+    def _leaving(self, context: DeviceContext) -> list[VatMove]:
+        """The vats that are on their way, and go on here if somebody resumes them."""
+        found = []
+        for key in context.keys("departure."):
+            row = None if key.count(".") > 1 else plain.kept(context, key, lambda row: isinstance(row, dict))
+            vat = None if row is None else self._kernel.store.vats.get(str(row.get("vat")))
+            if row is None or vat is None:
+                continue
+            if self._kernel.departures.is_on_its_way(vat, row.get("incarnation"), row.get("position")):
+                found.append(VatMove(vat.name, vat.id, str(row.get("where", "")), False, leaves=True))
+        return found

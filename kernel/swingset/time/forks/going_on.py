@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from swingset.core.departing import has_moves
 from swingset.core.errors import KernelError
+from swingset.host.controls.promoting import refuse_across
 from swingset.host.worlds.controller import Controller
 from swingset.host.worlds.looking_back import done_in
 from swingset.model.result_lines import InLines
@@ -57,7 +59,7 @@ def would_go_on(controller: Controller, crank: int) -> GoneOn:
         crank: the number of a crank before the last; 0 is the empty world.
     Raises:
         WrongCrank: if the history has no such crank; it is a `KernelError`.
-        KernelError: if it is the last one: the world stands there.
+        KernelError: if it is the last one: the world stands there; and if a vat has moved since.
     Source:
         Ours.
     Example:
@@ -71,6 +73,9 @@ def would_go_on(controller: Controller, crank: int) -> GoneOn:
         if crank == controller.crank:
             raise KernelError(f"the world stands at crank {crank:,}: there is nothing to leave behind")
         controller.commit("before going on from the past")
+        if has_moves(controller.kernel.store):
+            with controller.fork(crank) as fork:
+                refuse_across(controller._opened, fork._opened)
         commits = [each.commit for each in controller.history.timeline() if each.crank >= crank]
         listed = len(commits) <= MOST_LISTED
         effects = done_in(controller, commits if listed else (), crank)
