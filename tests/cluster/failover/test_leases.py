@@ -325,8 +325,12 @@ def test_a_database_that_is_away_costs_nothing(server: Server, name: str, path: 
             leased.controller.queue_to_root("bank", "deposit", ["alice", 7], policy="none")
             with refused("database-away"):
                 leased.controller.run()
+            assert leased.away is not None
+            with refused("database-away"):
+                leased.lease()
             cutter.refuses = False
             assert asked(leased.controller, "bank", "deposit", "alice", 8) == 19
+            assert leased.away is None
         cutter.refuses = True
         with refused("database-away"):
             lease_world(cutter.address, path, name)

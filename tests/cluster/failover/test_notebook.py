@@ -83,7 +83,7 @@ def test_a_notebook_says_at_once_that_the_database_is_away(server: Server, name:
             sent = kernel.run("await E(purse).deposit(10)")
             assert "the commit waits for it, for at most 1 s; interrupt to stop" in sent.printed
             assert sent.traceback.count("the database of the lease does not answer") == 1
-            for look in ("%swingset", "%swingset vats", "1 + 1", "%swingset history"):
+            for look in ("%swingset", "purse", "%swingset vats", "1 + 1", "%swingset history"):
                 looked = kernel.run(look)
                 assert (looked.status, looked.traceback) == ("ok", "")
             state = kernel.run("%swingset").plain
