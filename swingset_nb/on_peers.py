@@ -162,9 +162,9 @@ def peer_limits(notebook: Notebook, given: argparse.Namespace) -> Shown:
         notebook.flush()
     except KernelError as problem:
         raise SwingSetError(str(problem), "%swingset peer-limits") from None
-    changed = found.row()
+    changed, switches = found.row(), found.switches()
     rows = [
-        (name, value or "any", what, "changed" if name in changed else "")
+        (name, value if name in switches else value or "any", what, "changed" if name in changed else "")
         for (name, value), what in zip(asdict(found).items(), found.words().values(), strict=True)
     ]
     return Table("peer-limits", ("limit", "at most", "of what", ""), rows, "there are no limits")

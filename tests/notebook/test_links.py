@@ -96,6 +96,10 @@ def test_limits_say_what_they_count(opened: Kernel) -> None:
     shown = opened.run("%swingset peer-limits sessions=20").plain
     assert re.search(r"sessions +20 +worlds at the same time, .* +changed", shown)
     assert re.search(r"peer_bytes +any +bytes of all messages of a peer", shown)
+    assert re.search(r"near +0 +1 if peers", shown)
+    assert "the limit near is 0 or 1, not 5" in opened.run("%swingset peer-limits near=5").traceback
+    none = opened.run("%swingset peer-limits sessions=0").traceback
+    assert "the limit sessions is a number from 1 to 1,000,000,000,000, not 0" in none
     opened.run("%swingset peer-limits sessions=usual")
 
 

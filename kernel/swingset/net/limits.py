@@ -20,7 +20,7 @@ class Limits:
     """What peers may use. A limit of references counts those that are alive; some may be 0, for none."""
 
     silence: int = _limit(90, "seconds without a sign of life of a peer, or in which it takes nothing")
-    foreign: int = _limit(20_000, "swissnums of other worlds that are kept")
+    foreign: int = _limit(20_000, "strings of objects of other worlds that are kept")
     peer_bytes: int = _limit(
         0, "bytes of all messages of a peer since the world was opened, or limits were set"
     )
@@ -44,7 +44,7 @@ class Limits:
     gift_age: int = _limit(3, "hours until a gift that nobody fetched is dropped")
     handoffs: int = _limit(10_000, "withdrawals in one session, each with a count of its own")
     introductions: int = _limit(50, "peers that a session may introduce, each of which is dialled")
-    moves: int = _limit(1_000, "keys of which is kept where they have moved to")
+    moves: int = _limit(1_000, "worlds of which is kept where they have moved to")
     link_frames: int = _limit(
         20_000, "messages of a link that wait to be acknowledged before vats are refused"
     )
@@ -72,8 +72,20 @@ class Limits:
         """What each limit counts, for people."""
         return {each.name: each.metadata["what"] for each in fields(cls)}
 
+    @classmethod
+    def switches(cls) -> frozenset[str]:
+        """Those that say whether something may be done: 0 or 1."""
+        return _SWITCHES
+
 
 LEAST, MOST = 1, 10**12
 """Between what each limit is, but for those for which 0 means none."""
 
 MAY_BE_NONE = frozenset({"near", "peer_bytes", "peer_computrons"})
+
+_SWITCHES = frozenset({"near"})
+
+
+def range_of(name: str) -> tuple[int, int]:
+    """The least and the greatest value that a limit may have."""
+    return 0 if name in MAY_BE_NONE else LEAST, 1 if name in _SWITCHES else MOST

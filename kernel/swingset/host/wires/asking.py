@@ -15,7 +15,7 @@ from swingset.host.wires.keys import SIZE
 from swingset.model.foreign import shown
 from swingset.model.visible import one_line
 from swingset.net import locators
-from swingset.net.limits import LEAST, MAY_BE_NONE, MOST, Limits
+from swingset.net.limits import Limits, range_of
 from swingset.net.locators import Locator, Sturdyref
 from swingset.net.values import Malformed
 
@@ -65,11 +65,13 @@ def check_limits(now: Limits, changes: Mapping[str, object]) -> Limits:
         if name not in usual:
             known = ", ".join(sorted(usual))
             raise NetError(f"there is no limit called {one_line(name, 40)}: there are {known}")
-        least = 0 if name in MAY_BE_NONE else LEAST
+        least, most = range_of(name)
         if value is None:
             found[name] = usual[name]
-        elif type(value) is not int or not least <= value <= MOST:
-            raise NetError(f"the limit {name} is a number from {least} to {MOST:,}, not {shown(value)}")
+        elif type(value) is not int or not least <= value <= most:
+            what = f"{value:,}" if type(value) is int and abs(value) < 10**15 else shown(value)
+            wants = "0 or 1" if most == 1 else f"a number from {least} to {most:,}"
+            raise NetError(f"the limit {name} is {wants}, not {what}")
         else:
             found[name] = value
     return Limits(**found)
