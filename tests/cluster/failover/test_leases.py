@@ -338,6 +338,33 @@ def test_a_database_that_is_away_costs_nothing(server: Server, name: str, path: 
             look_at_lease(cutter.address, name)
 
 
+def test_a_wait_for_the_database_can_be_interrupted(server: Server, name: str, path: Path) -> None:
+    """Who waits is told, once; after an interrupt no commit waits again until the database has answered."""
+    told: list[str] = []
+
+    def interrupt(words: str) -> None:
+        told.append(words)
+        raise KeyboardInterrupt
+
+    with (
+        cutting(server) as cutter,
+        lease_world(cutter.address, path, name, seconds=600, worker="local", tell=interrupt) as leased,
+    ):
+        cutter.refuses = True
+        cutter.cut_all()
+        leased.controller.queue_to_root("bank", "deposit", ["alice", 7], policy="none")
+        with pytest.raises(KeyboardInterrupt):
+            leased.controller.commit()
+        leased.controller.queue_to_root("bank", "deposit", ["alice", 7], policy="none")
+        with refused("database-away"):
+            leased.controller.commit()
+        cutter.refuses = False
+        assert asked(leased.controller, "bank", "deposit", "alice", 8) == 19
+    assert told == [
+        f"the database of the lease {name} does not answer: the commit waits for it, for at most 600 s"
+    ]
+
+
 def test_the_server_may_be_started_anew(server: Server, leased: LeasedWorld) -> None:
     """A server that crashes and comes back has what was committed, and the world goes on by itself."""
     server.stop()

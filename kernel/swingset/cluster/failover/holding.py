@@ -11,8 +11,9 @@ on a new connection: to lock the row waits for the end of the old transaction, s
 database does not answer for as long as a lease lasts, the commit fails in the file, and the next one asks
 first. If it was made after all, the file lags: the world has to be opened again, which catches up.
 
-A database that is known to be away is not waited for again: until it has answered, each commit tries once.
-The time counts from whatever found it first, a commit, a heartbeat or a look.
+A database that is known to be away is not waited for again: once a wait has ended or was interrupted, each
+commit tries once, until it has answered. The time counts from what found it first, a commit, a heartbeat or
+a look.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ class Holding:
         """Why nothing can be committed any more; None while it can."""
         self.away_since: float | None = None
         """Since when the database does not answer, by the clock of this process; None while it does."""
+        self._given_up = False  # whether a wait for it was interrupted
         self._tell = tell
         self._database = database
         self._world = world
@@ -105,7 +107,7 @@ class Holding:
     def heard(self, answered: bool) -> None:
         """Note whether the database has answered. From any thread."""
         if answered:
-            self.away_since = None
+            self.away_since, self._given_up = None, False
         elif self.away_since is None:
             self.away_since = time.monotonic()
 
@@ -125,7 +127,7 @@ class Holding:
             return
         if self._world.head != self._stand.head:
             raise self._lags()
-        told = self.away_since is not None
+        told = False
         while True:
             # This process may have been paused since it used its connection, and has to ask once more then.
             was_open = self._connection is not None
@@ -140,21 +142,30 @@ class Holding:
                     raise self._database.refused(problem) from None
                 self.heard(False)
                 since = self.away_since or time.monotonic()  # a heartbeat may have been answered since
-                if not was_open and time.monotonic() >= since + self._database.seconds:
+                long = self._given_up or time.monotonic() >= since + self._database.seconds
+                if long and not was_open:
                     raise self._failed(problem) from None
-                if not told:
-                    told = True
-                    self._tell(
-                        f"the database of the lease {self.name} does not answer: the commit waits for it, for"
-                        f" at most {self._database.seconds:g} s"
-                    )
-                time.sleep(_AGAIN)
+                self._pause(told or long)
+                told = True
             except BaseException:
+                self._given_up = self.away_since is not None
                 self.close()
                 raise
         self.heard(True)
         self._stand, self._asked = wanted, None
         self._world.step("truth-stored")
+
+    def _pause(self, told: bool) -> None:
+        """Wait before the database is tried again; says so the first time."""
+        seconds = self._database.seconds
+        words = f"the database of the lease {self.name} does not answer: the commit waits for it"
+        try:
+            if not told:
+                self._tell(f"{words}, for at most {seconds:g} s")
+            time.sleep(_AGAIN)
+        except BaseException:  # what the interrupt leads to, such as a pause of the world, is a commit too
+            self._given_up = True
+            raise
 
     def _store(self, wanted: Stand, content: Iterable[ContentRow]) -> None:
         if self._connection is None:
