@@ -27,7 +27,7 @@ NAME_LIMIT = 199
 NAME_WANTS = "a name has 1 to 199 letters, digits, '.', '_' and '-'"
 _NAME = re.compile(r"[A-Za-z0-9._-]+\Z", re.ASCII)
 
-RESERVED = ("net", "notebook", "timer", "vatAdmin")
+RESERVED = ("http", "net", "notebook", "timer", "vatAdmin", "vatMover")
 """The names of service vats and sessions, which another vat could use to impersonate them."""
 
 SPELLINGS = {

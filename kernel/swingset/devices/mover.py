@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from typing import Any, NoReturn
 
 from swingset.core.arriving import Arrivals
@@ -48,7 +49,7 @@ UNSAID = "nothing yet"
 _KINDS = ("departure", "accepts", "arrival")
 _LONGEST = 200
 _BESIDE = ("refs", "exports")
-_WITHDRAWN: dict[str, Any] = {"vats": 0, "meter": None}
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class MoverDevice:
@@ -272,12 +273,12 @@ class MoverDevice:
         """A node of an arrival, if what is offered can be taken."""
         row = self._row(context, key)
         wanted = {"form", "bytes", "digest", "name"}
-        if not isinstance(offer, dict) or set(offer) != wanted or offer["form"] != FORMAT:
+        if not isinstance(offer, dict) or set(offer) != wanted or not _is_form(offer["form"]):
             self._refuse("format", f"this world takes vats in form {FORMAT} alone: have both use one release")
         if type(offer["bytes"]) is not int or not 0 < offer["bytes"] <= row["bytes"]:
             self._refuse("too-large", f"it takes more than the {row['bytes']:,} bytes that are accepted")
-        if not isinstance(offer["digest"], str) or not isinstance(offer["name"], str):
-            self._refuse("format", "an offer has a digest and a name")
+        if not _is_digest(offer["digest"]) or not isinstance(offer["name"], str):
+            self._refuse("format", "an offer has a digest of 64 hexadecimal digits, and a name")
         if (trouble := self._arrivals.name_for(offer["name"])) is not None:
             self._refuse("name-taken", f"{trouble}; it may come under another one")
         arrivals = [each for each in context.keys("arrival.") if each.count(".") == 1]
@@ -287,9 +288,8 @@ class MoverDevice:
         if row["vats"] <= staged:
             self._refuse("used", "it accepts no more vats by this object: ask for another")
         told = {name: offer[name] for name in ("bytes", "digest", "name")}
-        return self._new(
-            context, "arrival", {**told, "by": key, "size": 0, "texts": 0, "refs": 0, "ready": False}
-        )
+        told |= {"by": key, "meter": row["meter"]}  # it pays, whatever becomes of the acceptance
+        return self._new(context, "arrival", {**told, "size": 0, "texts": 0, "refs": 0, "ready": False})
 
     def _refuse(self, code: str, words: str) -> NoReturn:
         raise DeviceError(f"the other world does not take it: {words}", code=code)
@@ -306,9 +306,11 @@ class MoverDevice:
         if row["ready"]:
             self._refuse("order", "it is complete, and nothing more can come")
         if what == "text" and isinstance(part, str) and row["refs"] == 0:
-            size = row["size"] + len(part)
-            if size > -(-row["bytes"] // 3) * 4:
+            size, whole = row["size"] + len(part), -(-row["bytes"] // 3) * 4
+            if size > whole:
                 self._refuse("too-large", "it has more bytes than were offered")
+            if len(part) != PIECE and (size != whole or not 0 < len(part) < PIECE):
+                self._refuse("order", f"each piece but the last one has {PIECE:,} characters")
             context.set(f"{key}.text.{row['texts']}", plain.write(part))
             self._change(context, key, size=size, texts=row["texts"] + 1)
         elif what == "refs" and _is_portion(part) and row["refs"] * PORTION < 2 * 5_000:
@@ -363,13 +365,13 @@ class MoverDevice:
         package = self._package(context, key, row)
         refs = tuple(each.kref for each in self._kept(context, key, "refs"))
         objects = tuple(each.kref for each in self._kept(context, key, "objects"))
-        accepts = plain.kept(context, row["by"], _is_row) or _WITHDRAWN
-        meter, trouble = accepts["meter"], None
+        accepts = plain.kept(context, row["by"], _is_row)
+        meter, trouble = row["meter"], None
         if meter is not None and self._store.meters.get(meter) is None:
             meter, trouble = None, f"{reasons.METER_EXHAUSTED}: its meter is gone: give it one, and resume it"
         vat = self._arrivals.arrive(package, refs, objects, row["name"], meter, trouble=trouble)
         context.set(f"came.{vat.id}", plain.write({"name": vat.name, "incarnation": package.incarnation}))
-        if accepts["vats"]:
+        if accepts is not None:
             self._change(context, row["by"], vats=accepts["vats"] - 1)
         self._forget(context, key)
 
@@ -384,6 +386,14 @@ def _is_any(_value: Any) -> bool:
 
 def _is_row(value: Any) -> bool:
     return isinstance(value, dict)
+
+
+def _is_form(value: Any) -> bool:
+    return type(value) is int and value == FORMAT
+
+
+def _is_digest(value: Any) -> bool:
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
 def _is_portion(value: Any) -> bool:

@@ -38,7 +38,7 @@ decided and waits for itself, which is broken, as in an upgrade."""
 REFERS = (IMPORT, WEAK, PROMISE)
 """The fates for which a reference comes beside the package."""
 
-_MOST_KEY = 1_000
+_MOST_KEY, _MOST_MESSAGE = 1_000, 400
 _MOST_NUMBER = 2**53
 _KEYS = {"format", "name", "incarnation", "code", "cells", "parameters", "slots"}
 _KEYS |= {"rows", "counters", "entries", "message", "disavow"}
@@ -135,7 +135,7 @@ def read_package(text: str | bytes) -> VatPackage:
         )
     if set(raw) != _KEYS:
         raise BadPackage("format", "the package has other parts than a package has")
-    if not is_called_well(raw["name"]) or not is_called_well(raw["message"] or "-"):
+    if not is_called_well(raw["name"]) or not _is_message(raw["message"]):
         raise BadPackage("name", "the name of the vat, or its last message, is no line of text")
     if type(raw["disavow"]) is not bool or not _is_number(raw["incarnation"]):
         raise BadPackage("format", "the incarnation is no number, or `disavow` is neither true nor false")
@@ -228,6 +228,12 @@ def _is_texts(raw: Any, count: int) -> bool:
         and len(raw) == count
         and all(isinstance(text, str) and is_well_formed(text) for text in raw)
     )
+
+
+def _is_message(raw: Any) -> bool:
+    """Whether a text is a line; a vat's name is a part of the one that this library sends."""
+    fits = isinstance(raw, str) and len(raw) <= _MOST_MESSAGE and (raw == "" or raw.isprintable())
+    return fits and '"' not in raw and "\\" not in raw
 
 
 def _is_number(raw: Any) -> bool:

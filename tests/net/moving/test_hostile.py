@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from swingset.devices.mover import MOST_STAGED, PORTION
+from swingset.devices.mover import MOST_STAGED, PIECE, PORTION
 from swingset.guest.base.errors import RemoteError
 from swingset.host.worlds.controller import Controller
 from swingset.host.worlds.opening import open_world
@@ -159,10 +159,16 @@ OFFERS: dict[str, tuple[str, Any]] = {
     "bytes that are a text": ("too-large", {"bytes": "5"}),
     "no bytes": ("too-large", {"bytes": 0}),
     "too many bytes": ("too-large", {"bytes": 1 << 40}),
+    "a form that is true": ("format", {"form": True}),
     "a digest that is a number": ("format", {"digest": 5}),
+    "a digest that is too long": ("format", {"digest": "0" * 900_000}),
+    "a digest in other digits": ("format", {"digest": "X" * 64}),
+    "a digest with a line end": ("format", {"digest": "0" * 64 + "\n"}),
     "a name that is a list": ("format", {"name": []}),
     "a bad name": ("name-taken", {"name": "a b"}),
     "the name of a service": ("name-taken", {"name": "net"}),
+    "the name of one that is not there yet": ("name-taken", {"name": "http"}),
+    "the name of the one that moves vats": ("name-taken", {"name": "vatMover"}),
 }
 
 
@@ -204,6 +210,19 @@ def test_what_comes_is_held_to_what_was_offered(stranger: Stranger) -> None:
     assert (
         _refuse(stranger, lambda: stranger.ask(full, "take", "refs", [[False, stranger.thing()]])) == "order"
     )
+
+
+@pytest.mark.parametrize("piece", [0, 1, 60_000, PIECE - 1, PIECE + 1])
+def test_pieces_have_their_size(stranger: Stranger, piece: int) -> None:
+    """So there are no more of them than a package of the accepted size has: none is empty, or too small."""
+    arrival = stranger.arrival(TEXT, bytes=1_000_000)
+    code = _refuse(stranger, lambda: stranger.ask(arrival, "take", "text", "x" * piece))
+    assert code == "order"
+    for _ in range(6):
+        stranger.ask(arrival, "take", "text", "x" * PIECE)
+    last = 4 * -(-1_000_000 // 3) - 6 * PIECE
+    stranger.ask(arrival, "take", "text", "x" * last)
+    assert _refuse(stranger, lambda: stranger.ask(arrival, "take", "text", "")) == "order"
 
 
 def test_its_references_are_held_to_the_package(stranger: Stranger) -> None:
@@ -309,6 +328,28 @@ def test_the_meter_of_the_acceptance_pays(stranger: Stranger) -> None:
         assert stranger.world.vats["guest"].incarnation == 1
         stranger.world.terminate_vat("guest")
         stranger.world.run()
+
+
+def test_the_meter_pays_though_the_acceptance_is_gone(stranger: Stranger) -> None:
+    """Whoever was given an acceptance does not escape its meter by letting go of it."""
+    stranger.release()
+    meter = stranger.world.meters.create(10**10)
+    acceptance = stranger.acceptance(meter=meter)
+    arrival: Ref = stranger.ask(acceptance, "offer", stranger.offer(TEXT))
+    stranger.ask(arrival, "take", "text", spelt(TEXT))
+    refs = [[False, stranger.thing()], [True, None]]
+    stranger.done(stranger.world.queue_to_root("holder", "offer", [arrival, refs]))
+    stranger.ask(arrival, "take", "objects", 0)
+    stranger.world.release(stranger.held.pop(0))
+    for _ in range(3):
+        stranger.world.gc.reap_all()
+        stranger.world.run()
+    assert stranger.world.kernel.devices.context("mover").keys("accepts.") == []
+    stranger.ask(arrival, "start")
+    assert stranger.world.vats["guest"].options["meter"] == meter
+    assert stranger.world.meters.get(meter).remaining < 10**10
+    stranger.world.terminate_vat("guest")
+    stranger.world.run()
 
 
 FAKE = """

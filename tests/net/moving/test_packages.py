@@ -52,6 +52,11 @@ WRONG: dict[str, tuple[str, dict[str, Any]]] = {
     "a name of two lines": ("name", {"name": "a\nb"}),
     "no name": ("name", {"name": ""}),
     "a message with quotes": ("name", {"message": 'a"b'}),
+    "a message that is a list": ("name", {"message": []}),
+    "a message that is nothing": ("name", {"message": None}),
+    "a message that is false": ("name", {"message": False}),
+    "a message that is a number": ("name", {"message": 0}),
+    "a message that is too long": ("name", {"message": "m" * 401}),
     "an incarnation below 0": ("format", {"incarnation": -1}),
     "an incarnation that is a boolean": ("format", {"incarnation": True}),
     "no code": ("code", {"code": []}),
@@ -96,6 +101,12 @@ def test_a_good_package_is_read_as_it_was_written() -> None:
     """Nothing is lost between the two worlds, and each reference beside it has its letter."""
     assert read_package(GOOD.text()) == GOOD
     assert GOOD.letters() == ["o", "o", "p", "o"]
+
+
+@pytest.mark.parametrize("message", ["", f"vat {199 * 'n'} moved to another world"])
+def test_a_vat_with_any_name_can_say_that_it_moved(message: str) -> None:
+    """The longest name that a vat may have is no obstacle, and a message may be empty."""
+    assert read_package(changed({"message": message})).message == message
 
 
 @pytest.mark.parametrize("case", WRONG)
