@@ -13,7 +13,7 @@ import apsw
 import pytest
 
 import swingset
-from swingset.cluster import verify_history
+from swingset.cluster import verify_history, verify_worlds
 from swingset.host.base.engines import WorkerKind
 from swingset.time.replaying.replay import Replayed, Replaying
 from swingset.time.replaying.slices import SliceReplayed, joined, replay_slice, slices_of
@@ -24,6 +24,7 @@ from swingset.world.file import WorldFile
 from swingset.world.history import History as Commits
 from swingset.world.record_lines import MOST_RECORDS, lines
 from swingset.world.seals import Sealed, commit_seal
+from tests.cluster.test_sweeps import BANK
 from tests.core.test_random_histories import History
 
 COUNTER = """
@@ -93,8 +94,9 @@ def test_a_sound_history_is_sound_in_slices(slices: int, sound: Path) -> None:
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
 def test_each_depth_says_what_it_says_serially(depth: Depth, sound: Path, processes: Any) -> None:
     """In other processes too, for a file and for an open world; a shallow look needs no slices."""
-    for given in ({"processes": 0}, {"client": processes}):
-        assert verify_history(sound, depth, slices=3, **given) == verified(sound, depth)
+    if depth < 4:  # its vats are local, and run only where the open world is given
+        for given in ({"processes": 0}, {"client": processes}):
+            assert verify_history(sound, depth, slices=3, **given) == verified(sound, depth)
     with swingset.open_world(sound, worker="local") as world:
         assert verify_history(world, depth, slices=3, client=processes) == swingset.verify(world, depth)
 
@@ -295,3 +297,31 @@ def test_five_hundred_random_histories_are_replayed_commit_by_commit(block: int)
     """The same for histories of other lengths and other chance."""
     for seed in range(5_000 + 50 * block, 5_050 + 50 * block):
         in_slices(seed, 60 + seed % 120)
+
+
+def test_local_vats_of_a_path_are_no_difference(tmp_path: Path) -> None:
+    """They are not run, and that is said in words, with what to do; the open world is verified."""
+    path = tmp_path / "local.world"
+    with swingset.open_world(path, worker="local") as world:
+        world.create_vat("bank", [("bank", BANK)])
+    wanted = 'open it with worker="local", and give the open world'
+    with pytest.raises(swingset.KernelError, match=wanted):
+        verify_history(path, 4, processes=0)
+    (checked,) = verify_worlds(path, 4, processes=0)  # one path is one world
+    assert checked.path == str(path)
+    assert wanted in checked.problems[0]
+    assert wanted in repr(checked)
+    assert verify_history(path, 3, processes=0).ok
+    with swingset.open_world(path, worker="local") as world:
+        assert verify_history(world, 4, processes=0).ok
+
+
+@pytest.mark.parametrize("depth", [0, 5, 9, True, "4", None])
+def test_a_depth_that_there_is_not_is_refused(tmp_path: Path, depth: Any) -> None:
+    """The error says which there are, and what each checks."""
+    with swingset.open_world(None, worker="local") as world:
+        for check in (swingset.verify, verify_history):
+            with pytest.raises(swingset.KernelError, match=r"say 1, 2, 3 or 4.* 4 that the vats repeat"):
+                check(world, depth)
+    with pytest.raises(swingset.KernelError, match="there is no depth"):
+        verify_worlds([tmp_path], depth, processes=0)

@@ -101,6 +101,7 @@ WORLDS: dict[str, Callable[[Path], Any]] = {
     "settled by nobody": lambda path: sealed(path, settled=["forged"]),
     "settled by a dict": lambda path: sealed(path, settled=[{}]),
     "settled too often": lambda path: sealed(path, settled=["fulfilled"] * 2),
+    "a reason for nothing": lambda path: sealed(path, reasons=["forged"]),
     "archive is junk": lambda path: path.with_suffix(".swingset").write_bytes(b"junk"),
     "archive is half": lambda path: path.with_suffix(".swingset").write_bytes(
         path.with_suffix(".swingset").read_bytes()[:-9]

@@ -201,6 +201,38 @@ def test_what_goes_wrong_in_a_fork_is_its_outcome(bank: Any, processes: Any) -> 
         found.open(4)
 
 
+def test_a_message_that_is_rejected_is_the_error_of_its_fork(bank: Any) -> None:
+    """Unless the measure asks for what was sent, and judges it itself."""
+    session, _ = bank
+    wrong = Variant(send=[("bank", "open_purse", ["ann"]), ("bank", "open_till", [])])
+    found = sweep(session, [wrong], crank_of, processes=0)
+    assert "open_till" in (found[0].error or "")
+
+    def judged(trial: Trial) -> dict[str, Any]:
+        return {"sent": [promise.status for promise in trial.sent]}
+
+    (judge,) = sweep(session, [wrong], judged, processes=0)
+    assert (judge.error, judge.row) == (None, {"sent": ["fulfilled", "rejected"]})
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["x = 1", {"bank": "x = 1"}, {"bank": []}, {"bank": [("bank",)]}, {"bank": [("a", 1)]}, {1: [("a", "")]}],
+)
+def test_code_in_another_shape_is_refused_with_the_right_one(bank: Any, code: Any) -> None:
+    """A source alone is the natural mistake."""
+    with pytest.raises(BadVariant, match=r"""variant 0: code .*\{"shop": \[\("shop", source\)\]\}"""):
+        sweep(bank[0], [Variant(code=code)], crank_of, processes=0)
+
+
+def test_an_outcome_is_shown_with_its_whole_error(bank: Any) -> None:
+    """The end of an error says what to do; everything else is short."""
+    found = sweep(bank[0], [Variant({"n": "x" * 500}, scheduler="shufled")], crank_of, processes=0)
+    for told in (str(found), found._repr_html_(), repr(found[0])):
+        assert "schedulers={name: what makes it of the values}" in told
+        assert "x" * 100 not in told
+
+
 def test_a_measure_of_a_module_that_is_not_there_is_told(bank: Any, processes: Any, tmp_path: Path) -> None:
     """The processes of the cluster go on, and the caller hears which module they lack."""
     elsewhere = types.ModuleType("measures_elsewhere")

@@ -117,10 +117,22 @@ def test_code_of_a_stranger_does_not_run_elsewhere(processes: Any, tmp_path: Pat
     with swingset.open_world(path, worker="local") as world:
         world.create_vat("bank", [("bank", BANK)])
     (refused,) = run_worlds(tasks(path)[:1], tmp_path / "new", client=processes)
-    assert (refused.error or "").startswith("KernelError: ")
+    assert (refused.error or "").startswith("KernelError: this world has vats in the local worker (bank)")
+    assert "give the open world in the place of its path" in (refused.error or "")
     with swingset.open_world(path, worker="local") as world:
         (trusted,) = run_worlds(tasks(world)[:1], tmp_path / "new", client=processes)
     assert trusted.error is None
+
+
+def test_a_rejected_message_is_told_with_its_reason(bank: Path, tmp_path: Path) -> None:
+    """The world goes on, so it is no error of the task; what is in the folder says the same."""
+    send = [("bank", method, arguments) for method, arguments in (("open_till", []), ("open_purse", ["ann"]))]
+    for _ in range(2):
+        (new,) = run_worlds([WorldTask(bank, send)], tmp_path, processes=0)
+        assert (new.settled, new.error) == (("rejected", "fulfilled"), None)
+        assert "open_till" in (new.reasons[0] or "")
+        assert new.reasons[1] is None
+        assert "; rejected: " in repr(new)
 
 
 def test_what_is_no_plain_data_is_refused_first(bank: Path, tmp_path: Path) -> None:

@@ -22,9 +22,11 @@ from pathlib import Path
 
 from swingset.cluster import parcels
 from swingset.cluster.parcels import Manifest, Remembered, Rows, taken_apart
+from swingset.core.errors import KernelError
 from swingset.host.base.engines import WorkerKind
 from swingset.host.worlds.controller import Controller
 from swingset.host.worlds.opening import open_world
+from swingset.model.wording import named
 from swingset.time.copies.archives import import_archive
 from swingset.world.archiving import ArchiveLevel
 
@@ -63,6 +65,21 @@ def carry(controller: Controller, *, past: bool, opens: bool = True) -> tuple[Ca
     choices = controller._opened.choices
     local = choices.trusts_local and any(vat.worker == "local" for vat in controller.vats)
     return Carried(manifest, "local" if local else choices.default_worker, opens), rows
+
+
+def refuse_local(controller: Controller) -> None:
+    """Raise `KernelError` for a world that was given by its path, and has vats in the local worker.
+
+    Args:
+        controller: the world, open to be looked at.
+    """
+    local = [vat.name for vat in controller.vats if vat.worker == "local"]
+    if local:
+        raise KernelError(
+            f"this world has vats in the local worker ({named(local)}): their code would run in a process of"
+            ' yours, unconfined. If you trust the file, open it with worker="local", and give the open world'
+            " in the place of its path"
+        )
 
 
 def name_of(controller: Controller, *, past: bool) -> str:

@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from swingset.cluster.carrying import refuse_local
 from swingset.cluster.pools import clients, over
 from swingset.host.worlds.opening import open_world
 from swingset.model.foreign import said
 from swingset.model.visible import one_line
-from swingset.time.replaying.verification import Depth, verify
+from swingset.time.replaying.verification import Depth, check_depth, verify
 
 if TYPE_CHECKING:
     from distributed import Client
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CheckedWorld:
     """What was found in one world: its path, how deep was looked, the problems in words, and its digest.
 
@@ -32,6 +33,10 @@ class CheckedWorld:
     problems: tuple[str, ...]
     digest: str | None
 
+    def __repr__(self) -> str:
+        told = "; ".join(self.problems) or f"nothing wrong to depth {self.depth}"
+        return f"<{one_line(self.path, 80)}: {one_line(told, 600)}>"
+
     @property
     def ok(self) -> bool:
         """Whether everything that was checked is right."""
@@ -39,7 +44,7 @@ class CheckedWorld:
 
 
 def verify_worlds(
-    paths: Iterable[str | os.PathLike[str]],
+    paths: Iterable[str | os.PathLike[str]] | str | os.PathLike[str],
     depth: Depth = 2,
     *,
     processes: int | None = None,
@@ -49,7 +54,7 @@ def verify_worlds(
     """Verify worlds, many at the same time.
 
     Args:
-        paths: world files. With a `client`, its processes read them by these paths.
+        paths: world files, or one. With a `client`, its processes read them by these paths.
         depth: how deep, as in `swingset.verify`: 3 repeats all records, 4 runs all vats again.
         processes: of this machine, None for one for each core, 0 for none but this.
         client: a client of a Dask cluster, whose processes are used instead.
@@ -57,6 +62,7 @@ def verify_worlds(
     Returns:
         What was found, in the order of the paths. A world that cannot be opened is a problem of its own.
     Raises:
+        KernelError: for another depth.
         ClusterMissing: if processes are asked for, and the extra is not installed.
     Source:
         Ours: corpora of recorded worlds are what new kernels are tried on.
@@ -68,7 +74,9 @@ def verify_worlds(
         >>> [found.ok for found in verify_worlds([folder / "a.world"], processes=0)]
         [True]
     """
-    wanted = [os.fspath(path) for path in paths]
+    check_depth(depth)
+    several = [paths] if isinstance(paths, str | os.PathLike) else paths
+    wanted = [os.fspath(path) for path in several]
     found: dict[str, CheckedWorld] = {}
     if client is None and processes == 0:
         for path in wanted:
@@ -99,6 +107,8 @@ def check(path: str, depth: Depth) -> CheckedWorld:
     """
     try:
         with open_world(path, create=False, look_only=True) as world:
+            if depth == 4:
+                refuse_local(world)
             found = verify(world, depth)
             return CheckedWorld(path, found.depth, tuple(found.found()), world.digest())
     except Exception as problem:

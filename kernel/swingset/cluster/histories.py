@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from swingset.cluster.bars import listener
-from swingset.cluster.carrying import Carried, carry
+from swingset.cluster.carrying import Carried, carry, refuse_local
 from swingset.cluster.packs import Bringer, Lacking
 from swingset.cluster.parcels import Rows
 from swingset.cluster.pools import Shared, clients, over, the_world
@@ -26,7 +26,7 @@ from swingset.host.sessions.session import Session
 from swingset.host.worlds.controller import Controller
 from swingset.host.worlds.opening import open_world
 from swingset.time.replaying.slices import HistorySlice, SliceReplayed, joined, replay_slice, slices_of
-from swingset.time.replaying.verification import Depth, Verified, deeper, verify
+from swingset.time.replaying.verification import Depth, Verified, check_depth, deeper, verify
 from swingset.workers.base import WorkerFactory
 from swingset.world.errors import HistoryBroken
 from swingset.world.file import WorldFile
@@ -66,6 +66,7 @@ def verify_history(
     Returns:
         What `swingset.verify` returns.
     Raises:
+        KernelError: for another depth, and for a path in depth 4 to a world with local vats: give it open.
         ClusterMissing: if processes are asked for, and the extra is not installed.
         SliceLost: if the processes that replay a slice die again and again.
         WorldError: if the history cannot be read, or has changed meanwhile.
@@ -76,10 +77,13 @@ def verify_history(
         >>> verify_history(world, 3, processes=0, slices=2).ok
         True
     """
+    check_depth(depth)
     show = listener(progress)
     controller = world.controller if isinstance(world, Session) else world
     if not isinstance(controller, Controller):
         with open_world(controller, create=False, look_only=True) as opened:
+            if depth == 4:
+                refuse_local(opened)
             return _verify(opened, opened.path or "", depth, processes, client, slices, show, each)
     with controller.lock:
         path = None if controller.engines else controller.path

@@ -21,7 +21,11 @@ MOST_SHOWN = 20
 """How many rows a sweep has at most when it is shown."""
 
 
-@dataclass(frozen=True)
+MOST_OF_ERROR = 600
+"""How many characters of an error are shown."""
+
+
+@dataclass(frozen=True, repr=False)
 class TrialOutcome:
     """What came of one variant.
 
@@ -38,6 +42,10 @@ class TrialOutcome:
     cranks: int = 0
     computrons: int = 0
     error: str | None = None
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{one_line(key, 40)} {_shown(each, key)}" for key, each in self.columns().items())
+        return f"<outcome {self.place}: {told}>"
 
     def columns(self) -> dict[str, Any]:
         """The values, the row, and what it cost, as one line of a table; a row's name wins over a value's."""
@@ -81,9 +89,12 @@ class Sweep(Sequence[TrialOutcome]):
         """The outcomes as a data frame of pandas, a line for each variant; needs the extra `pandas`.
 
         Raises:
-            ImportError: if pandas is not installed.
+            KernelError: if pandas is not installed.
         """
-        import pandas
+        try:
+            import pandas
+        except ImportError:
+            raise KernelError("pandas is not installed: pip install 'swingset-nb[pandas]'") from None
 
         return pandas.DataFrame([outcome.columns() for outcome in self])
 
@@ -118,7 +129,7 @@ class Sweep(Sequence[TrialOutcome]):
 
     def __str__(self) -> str:
         shown = [
-            ", ".join(f"{one_line(key, 40)} {_shown(each)}" for key, each in outcome.columns().items())
+            ", ".join(f"{one_line(key, 40)} {_shown(each, key)}" for key, each in outcome.columns().items())
             for outcome in self[:MOST_SHOWN]
         ]
         more = [f"and {len(self) - len(shown):,} more: frame() has all of them"] * (len(self) > len(shown))
@@ -137,7 +148,9 @@ class Sweep(Sequence[TrialOutcome]):
         names = list(dict.fromkeys(name for line in lines for name in line))
         head = "".join(f"<th>{html.escape(one_line(name, 40))}</th>" for name in names)
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_shown(line.get(name)))}</td>" for name in names) + "</tr>"
+            "<tr>"
+            + "".join(f"<td>{html.escape(_shown(line.get(name), name))}</td>" for name in names)
+            + "</tr>"
             for line in lines
         )
         more = len(self) - len(lines)
@@ -145,5 +158,7 @@ class Sweep(Sequence[TrialOutcome]):
         return f"<p>{html.escape(self.headline())}</p><table><tr>{head}</tr>{body}</table>{rest}"
 
 
-def _shown(value: Any) -> str:
-    return "-" if value is None else one_line(value if isinstance(value, str) else repr(value), 80)
+def _shown(value: Any, column: str) -> str:
+    """A cell of the table. An error is shown whole, since its end says what to do."""
+    most = MOST_OF_ERROR if column == "error" else 80
+    return "-" if value is None else one_line(value if isinstance(value, str) else repr(value), most)

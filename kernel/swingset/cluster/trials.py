@@ -15,7 +15,7 @@ from typing import Any
 from swingset.cluster.outcomes import TrialOutcome
 from swingset.cluster.variants import BadVariant, Variant, plain
 from swingset.core.scheduler import Scheduler, Shuffled
-from swingset.guest.base.promises import Promise
+from swingset.guest.base.promises import REJECTED, Promise
 from swingset.guest.sending.eventual import E
 from swingset.host.sessions.session import Session
 from swingset.host.worlds.controller import Controller
@@ -50,7 +50,8 @@ class Trial:
     """A fork of a world while a measure runs in it.
 
     `values` are those of the variant, `controller` and `session` those of the fork. `sent` are the promises
-    of the messages that the variant sends, in order; none where the past comes again.
+    of the messages that the variant sends, in order; none where the past comes again. A measure that asks for
+    `sent` judges them itself; for any other a rejected one is an error of the fork.
 
     Example:
         >>> from swingset.cluster import sweep
@@ -63,8 +64,28 @@ class Trial:
         self.controller: Controller = fork.controller
         self.session: Session = fork.session
         self.values: dict[str, Any] = dict(variant.values)
+        self._variant = variant
         self._refs = refs
-        self.sent: list[Promise[Any]] = []
+        self._sent: list[Promise[Any]] = []
+        self._asked = False
+
+    @property
+    def sent(self) -> list[Promise[Any]]:
+        """The promises of the messages that the variant sends."""
+        self._asked = True
+        return self._sent
+
+    def send(self) -> None:
+        """Send what the variant sends."""
+        for vat, method, args in self._variant.send:
+            self._sent.append(getattr(E(self.root(vat)), method)(*args))
+
+    def refuse_rejected(self) -> None:
+        """Raise why the first message of the variant was rejected, unless the measure has asked for them."""
+        if not self._asked:
+            for promise in self._sent:
+                if promise.status == REJECTED:
+                    self.wait(promise)
 
     def root(self, vat: str) -> Any:
         """A reference to the root object of a vat.
@@ -124,13 +145,13 @@ def live(
     def act(fork: Fork) -> Any:
         trial = Trial(fork, variant, refs)
         if not variant.again:
-            for vat, method, args in variant.send:
-                trial.sent.append(getattr(E(trial.root(vat)), method)(*args))
+            trial.send()
         trial.run()
         row = measuring.measure(trial)
         if isinstance(row, Promise):
             row = trial.wait(row)
         trial.run()
+        trial.refuse_rejected()
         ended.append(fork.controller.digest())
         if look is not None:
             look(trial)

@@ -16,7 +16,7 @@ from typing import Any
 
 from swingset.core.errors import KernelError
 from swingset.host.base.starting import Parts
-from swingset.model.foreign import Unreadable, read_json
+from swingset.model.foreign import Unreadable, read_json, shown
 from swingset.model.visible import one_line
 
 MOST_NESTED = 50
@@ -33,10 +33,10 @@ class Variant:
 
     `values` are what the measure reads and what the table shows: parameters, prices, seeds. `send` are
     messages that are sent as the fork begins, each a vat's name, a method and its arguments. `code` has vats
-    that are upgraded to other parts, by name. `at` is the crank after which the fork begins, None for the
-    present. With `again`, what came from outside since then comes again before the measure, as in
-    `swingset.branch`, but for the records whose numbers are in `drop`. `scheduler` names another order of the
-    run-queue, for example `shuffled`; of the value `seed` it depends which.
+    that are upgraded to other parts, by name: `{"shop": [("shop", source)]}`. `at` is the crank after which
+    the fork begins, None for the present. With `again`, what came from outside since then comes again before
+    the measure, as in `swingset.branch`, but for the records whose numbers are in `drop`. `scheduler` names
+    another order of the run-queue, for example `shuffled`; of the value `seed` it depends which.
 
     Example:
         >>> from swingset.cluster import Variant
@@ -73,10 +73,7 @@ def variant_of(given: Variant | Mapping[str, Any], place: int) -> Variant:
         if len(message) != 3 or not (type(message[0]) is str and _is_method(message[1])):
             raise BadVariant(f"{where}: a message to send is a vat's name, a method and a list of arguments")
         sends.append((message[0], message[1], plain(list(message[2]), f"{where}, {message[1]}()")))
-    code = {
-        str(vat): tuple((str(name), str(source)) for name, source in parts)
-        for vat, parts in made.code.items()
-    }
+    code = _code(made.code, where)
     if made.at is None and made.again:
         raise BadVariant(f"{where}: what comes again is what came since a crank: say `at`")
     if made.drop and not made.again:
@@ -85,6 +82,22 @@ def variant_of(given: Variant | Mapping[str, Any], place: int) -> Variant:
         raise BadVariant(f"{where}: what comes again comes in its order: leave out the scheduler, or `again`")
     scheduler = str(made.scheduler)
     return Variant(values, tuple(sends), code, made.at, made.again, tuple(map(int, made.drop)), scheduler)
+
+
+def _code(given: Any, where: str) -> dict[str, Parts]:
+    """The parts of vats, by name: raises `BadVariant` for anything else, such as a source alone."""
+    wanted = '{"shop": [("shop", source)]}: for each vat a list of parts, each its name and its source'
+    if not isinstance(given, Mapping):
+        raise BadVariant(f"{where}: code is a {one_line(type(given).__name__, 80)}; it has to be {wanted}")
+    for vat, parts in given.items():
+        is_list = type(vat) is str and isinstance(parts, list | tuple) and parts
+        if not is_list or not all(map(_is_part, parts)):
+            raise BadVariant(f"{where}: code of {shown(vat)} is {shown(parts)}; code has to be {wanted}")
+    return {vat: tuple((name, source) for name, source in parts) for vat, parts in given.items()}
+
+
+def _is_part(part: object) -> bool:
+    return isinstance(part, list | tuple) and len(part) == 2 and all(type(each) is str for each in part)
 
 
 def _is_method(name: object) -> bool:

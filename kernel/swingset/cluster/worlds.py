@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from swingset.cluster.bars import listener
-from swingset.cluster.carrying import Carried, carry, opened, unpacked
+from swingset.cluster.carrying import Carried, carry, opened, refuse_local, unpacked
 from swingset.cluster.keeping import keep, keep_data, kept_archive, kept_data
 from swingset.cluster.packs import Bringer, Lacking
 from swingset.cluster.parcels import Rows
 from swingset.cluster.pools import Packed, Shared, clients, here, over
 from swingset.cluster.sweeps import fingerprint
 from swingset.cluster.variants import Variant, plain, spelled, variant_of
+from swingset.core.errors import KernelError
 from swingset.host.base.requests import PromiseStatus
 from swingset.host.sessions.session import Session
 from swingset.host.worlds.controller import Controller
@@ -58,13 +59,14 @@ class WorldTask:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NewWorld:
     """What came of a task.
 
     `path` is the archive of the new world, and `id` the hash that names it, None if something went wrong.
     Then `error` says in words what. `digest` is that of the new world's state, `crank` its last crank,
-    `settled` the status of each message that was sent, and `row` what the feed has returned.
+    `settled` the status of each message that was sent, `reasons` why it was rejected, in words, or None, and
+    `row` what the feed has returned. A rejected message is no error of the task: the world goes on.
     """
 
     place: int
@@ -74,8 +76,16 @@ class NewWorld:
     digest: str | None = None
     crank: int = 0
     settled: tuple[str, ...] = ()
+    reasons: tuple[str | None, ...] = ()
     row: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
+
+    def __repr__(self) -> str:
+        if self.error is not None:
+            return f"<new world {self.place}: {one_line(self.error, 600)}>"
+        why = "".join(f"; rejected: {reason}" for reason in self.reasons if reason is not None)
+        told = ", ".join(self.settled) or "nothing sent"
+        return f"<new world {self.place}: crank {self.crank}, {one_line(told + why, 600)}>"
 
 
 def run_worlds(
@@ -124,17 +134,24 @@ def run_worlds(
     print_of = "" if feed is None else fingerprint(feed) or secrets.token_hex(16)
     worlds: dict[str, Carried] = {}
     rows: dict[bytes, bytes] = {}
+    refused: dict[str, NewWorld] = {}
     made: list[tuple[str, str, Variant]] = []
     for place, task in enumerate(tasks):
         variant = variant_of(Variant(task.values, task.send), place)
+        words = None
         with _open(task.world) as controller, controller.lock:
+            if not isinstance(task.world, Controller | Session):
+                words = _refusal(controller)
             carried, brought = carry(controller, past=past, opens=False)
         rows.update(brought)
         worlds[carried.id] = carried
         content = [carried.id, carried.worker, dict(variant.values), list(variant.send), past, print_of]
-        made.append((hashlib.sha256(spelled(content).encode()).hexdigest(), carried.id, variant))
+        name = hashlib.sha256(spelled(content).encode()).hexdigest()
+        made.append((name, carried.id, variant))
+        if words is not None:
+            refused[name] = NewWorld(0, name, error=words)
     found = {name: _known(folder, name, _level(past), len(variant.send)) for name, _, variant in made}
-    done = {name: known for name, known in found.items() if known is not None}
+    done = {name: known for name, known in found.items() if known is not None} | refused
     left = {name: (world, variant) for name, world, variant in made if name not in done}
     total = len(done) + len(left)
     for known in done.values():
@@ -146,6 +163,15 @@ def run_worlds(
         _tell(each, kept)
         _tell(show, len(done), total)
     return [replace(done[name], place=place) for place, (name, *_) in enumerate(made)]
+
+
+def _refusal(controller: Controller) -> str | None:
+    """Why the vats of a world that was given by its path do not run here, in words; None if they do."""
+    try:
+        refuse_local(controller)
+    except KernelError as problem:
+        return f"{type(problem).__name__}: {problem}"
+    return None
 
 
 def _ran(
@@ -228,15 +254,29 @@ def run_one(
                 controller.run()
                 row = plain(row if isinstance(row, Mapping) else {"answer": row}, "the row of the feed")
                 settled = tuple(controller.status(kref or "") for kref in sent)
+                reasons = tuple(_why(controller, kref or "") for kref in sent)
                 for kref in sent:
                     controller.release(kref or "")
                 path = Path(folder) / "new.swingset"
                 made = export_archive(controller, path, level=_level(past))
-            new = NewWorld(0, name, None, made.id, made.digest, made.crank, settled, row)
+            new = NewWorld(0, name, None, made.id, made.digest, made.crank, settled, reasons, row)
             return new, path.read_bytes()
         except Exception as problem:
             words = f"{one_line(type(problem).__name__, 80)}: {one_line(said(problem), 400)}"
             return NewWorld(0, name, error=words), b""
+
+
+def _why(controller: Controller, kref: str) -> str | None:
+    """Why a message was rejected, in words; None if it was not."""
+    if controller.status(kref) != "rejected":
+        return None
+    try:
+        reason = controller.resolution(kref)
+    except KernelError as problem:
+        return one_line(said(problem), 400)
+    if isinstance(reason, BaseException):
+        return f"{one_line(type(reason).__name__, 80)}: {one_line(said(reason), 400)}"
+    return one_line(repr(reason), 400)
 
 
 @contextmanager
@@ -269,12 +309,12 @@ def _keep(folder: Path, new: NewWorld, archive: bytes) -> NewWorld:
         return new
     path = folder / f"{new.name}.swingset"
     keep(path, archive)
-    told = {"name": new.name, "id": new.id, "settled": list(new.settled), "row": new.row}
+    told = {each: getattr(new, each) for each in _KEPT}
     keep_data(folder / f"{new.name}.json", told)
     return replace(new, path=os.fspath(path))
 
 
-_KEPT = {"name": str, "id": str, "settled": list, "row": dict}
+_KEPT = {"name": str, "id": str, "settled": list, "reasons": list, "row": dict}
 """What is kept beside a new world, and of which type it is; its archive says the rest."""
 
 _STATUSES = get_args(PromiseStatus)
@@ -287,12 +327,15 @@ def _known(folder: Path, name: str, level: ArchiveLevel, sent: int) -> NewWorld 
         return None
     settled = tuple(found["settled"])
     path = folder / f"{name}.swingset"
+    reasons = tuple(found["reasons"])
     is_sound = len(settled) == sent and all(type(each) is str and each in _STATUSES for each in settled)
+    wanted = tuple(str if each == "rejected" else type(None) for each in settled)
+    is_sound = is_sound and tuple(map(type, reasons)) == wanted
     archive = kept_archive(path, found["id"]) if is_sound else None
     if archive is None or archive.vat is not None or archive.level != level:
         return None
     return NewWorld(
-        0, name, os.fspath(path), found["id"], archive.digest, archive.crank, settled, found["row"]
+        0, name, os.fspath(path), found["id"], archive.digest, archive.crank, settled, reasons, found["row"]
     )
 
 

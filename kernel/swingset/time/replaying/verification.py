@@ -16,8 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from swingset.core.errors import KernelError
 from swingset.host.worlds.controller import Controller
 from swingset.model.counting import plural
+from swingset.model.foreign import shown
 from swingset.time.replaying.replay import FirstDifference, replay
 from swingset.world.verifying import Problem
 
@@ -83,6 +85,7 @@ def verify(controller: Controller, depth: Depth = 2) -> Verified:
         depth: 1 for the hash chain, 2 for the whole file, 3 for a kernel replay too, 4 for a full replay too,
             which runs the vats on the engines of the world, or if it has none, on those that confine them.
     Raises:
+        KernelError: for another depth.
         WorldError: if the history cannot be read.
     Source:
         Ours; `assertComplete` of swing-store looks at the artifacts only.
@@ -91,6 +94,7 @@ def verify(controller: Controller, depth: Depth = 2) -> Verified:
         >>> found.ok, found.depth
         (True, 3)
     """
+    check_depth(depth)
     problems = tuple(controller.verify(1 if depth == 1 else 2))
     if problems or depth < 3:
         return Verified(min(depth, 2), problems, None, deeper(min(depth, 2)))
@@ -98,6 +102,13 @@ def verify(controller: Controller, depth: Depth = 2) -> Verified:
     alone = full and not controller.engines and controller.path is not None
     found = replay(controller.path if alone and controller.path else controller, full=full)
     return Verified(depth, (), found.difference, (*found.not_checked, *deeper(depth)))
+
+
+def check_depth(depth: int) -> None:
+    """Raise `KernelError` for a depth that there is not."""
+    if type(depth) is not int or depth not in DEPTHS:
+        depths = "; ".join(f"{each} {words}" for each, words in DEPTHS.items())
+        raise KernelError(f"there is no depth {shown(depth)}: say 1, 2, 3 or 4. Each checks more: {depths}")
 
 
 def deeper(depth: int) -> tuple[str, ...]:
