@@ -71,7 +71,7 @@ class History:
 
     def check_agenda(self) -> None:
         """What is found quickly is what a look at all tables finds."""
-        store, can_run = self.store, self.kernel.cranks._can_run
+        store, can_run = self.store, self.kernel.cranks._can_be_told
         for table, found in (
             (store.gc, self.kernel.agenda.to_tell),
             (store.reaping, self.kernel.agenda.to_reap),

@@ -275,7 +275,9 @@ class _Kept:
             _known.popitem(last=False)
         if self._folder is not None:
             path = self._folder / f"{outcome.name}.json"
-            keep_data(path, {each: getattr(outcome, each) for each in _KEPT}, sync=False)
+            keep_data(
+                path, {each: value for each, value in asdict(outcome).items() if each in _KEPT}, sync=False
+            )
 
 
 _KEPT = {"name": str, "row": dict, "digest": str, "cranks": int, "computrons": int}

@@ -309,7 +309,8 @@ def _keep(folder: Path, new: NewWorld, archive: bytes) -> NewWorld:
         return new
     path = folder / f"{new.name}.swingset"
     keep(path, archive)
-    told = {each: getattr(new, each) for each in _KEPT}
+    told: dict[str, Any] = {"name": new.name, "id": new.id, "row": new.row}
+    told |= {"settled": list(new.settled), "reasons": list(new.reasons)}
     keep_data(folder / f"{new.name}.json", told)
     return replace(new, path=os.fspath(path))
 
