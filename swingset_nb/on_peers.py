@@ -12,6 +12,7 @@ from swingset.core.errors import KernelError
 from swingset.host.wires.peering import Peer
 from swingset.model.counting import plural
 from swingset.model.visible import one_line
+from swingset.model.wording import named
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import SwingSetError
 from swingset_nb.notebook import Notebook
@@ -102,13 +103,23 @@ def _client(peer: Peer, labels: Mapping[str, str]) -> str:
     "forget",
     "end the link with another world for good: what waits for it is rejected, what it holds is let go",
     argument("peer", metavar="PEER", help=_PEER),
+    argument("--yes", action="store_true", help="also if references to vats that have moved end by it"),
     completes="peer",
     rest="`%swingset peers` shows who is there",
 )
 def forget(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """End a link."""
+    net = notebook.require().controller.net
     try:
-        gone = notebook.require().controller.net.forget(given.peer)
+        there = f"world {net.designator_of(given.peer)[:12]}"
+        moved = sorted({each.name for each in net.vat_moves() if each.has_gone and each.where == there})
+        if moved and not given.yes:
+            raise SwingSetError(
+                f"the references to what has moved there would end: {named(moved)}",
+                f"`%swingset forget {given.peer} --yes` does it",
+                "to have them again: `%swingset share NAME` in the new home, and fetch it here",
+            )
+        gone = net.forget(given.peer)
         notebook.flush()
     except KernelError as problem:
         raise SwingSetError(str(problem), "%swingset peers") from None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from swingset.core.errors import KernelError
 from swingset.host.base.opened import MovedSince
-from swingset.host.sessions.undoing import OthersKnow
+from swingset.host.sessions.undoing import LosesMoved, OthersKnow
 from swingset.host.sessions.undone import Undone
 from swingset.host.variables.looking import is_reference
 from swingset.model.visible import one_line
@@ -56,6 +56,10 @@ def undo(notebook: Notebook, given: argparse.Namespace) -> Shown:
         raise SwingSetError(
             str(problem), f"`{wanted} --yes` takes all of that back", "%swingset history", frames=listed
         ) from None
+    except LosesMoved as problem:
+        wanted = "%swingset undo" + (f" {count}" if count > 1 else "")
+        back = "to have them again: `%swingset share NAME` in the new home, and fetch it here"
+        raise SwingSetError(str(problem), f"`{wanted} --yes` does it", back) from None
     except MovedSince:
         raise
     except KernelError as problem:

@@ -96,3 +96,16 @@ def test_vats_are_accepted_by_a_command(opened: Kernel) -> None:
     assert "`await E(guest).method(...)` sends to the root of guest" in opened.run("%swingset moves").plain
     assert opened.run("await E(await E(guest).counter_of()).inc()").plain == "4"
     assert "vatMover" not in opened.run("print(session.names.vats())").printed
+
+
+def test_references_to_what_has_moved_end_only_if_confirmed(opened: Kernel) -> None:
+    """Forgetting the new home of a vat asks first, and so does an undo that ends a link."""
+    opened.run("await E(tally).inc()")
+    asked = opened.run("%swingset undo").traceback
+    assert "counter, which moved there, may end with it" in asked
+    assert "`%swingset undo --yes` does it" in asked
+    peer = opened.quiet("session.net and session.controller.net.peers()[0].peer.split('/')[2][:12]")[1:-1]
+    refused = opened.run(f"%swingset forget {peer}").traceback
+    assert "the references to what has moved there would end: counter" in refused
+    assert "`%swingset share NAME` in the new home, and fetch it here" in refused
+    assert opened.run("%swingset moves").plain.count("has gone to") == 1

@@ -42,7 +42,7 @@ from swingset.host.sessions.session import Session
 from swingset.host.sessions.session_devices import SessionDevices
 from swingset.host.sessions.session_names import SessionNames
 from swingset.host.sessions.session_net import SessionNet
-from swingset.host.sessions.undoing import OthersKnow, Steps
+from swingset.host.sessions.undoing import LosesMoved, OthersKnow, Steps
 from swingset.host.sessions.undone import Undone
 from swingset.host.wires.asking import NetError
 from swingset.host.wires.keys import NeedsExtra
@@ -82,6 +82,7 @@ __all__ = [
     "LeftBehind",
     "LifeEndedError",
     "Limits",
+    "LosesMoved",
     "MeterRow",
     "Meters",
     "Migrated",

@@ -37,8 +37,9 @@ from swingset.host.sessions.marks import Mark, Marks, Undoable
 from swingset.host.sessions.session_names import Rebound
 from swingset.host.sessions.undone import Undone, changed_modules, modules_of
 from swingset.host.variables.bindings import Changed
-from swingset.lens.history.taken_back import MOST, Effects, effects
+from swingset.lens.history.taken_back import MOST, SENT, Effects, effects
 from swingset.model.modules import Parts
+from swingset.model.wording import named
 
 _FEW = 10
 
@@ -54,6 +55,16 @@ class OthersKnow(KernelError):
         of = "message of another world" if len(messages) == 1 else "messages of other worlds"
         super().__init__(f"this would take back {count} {of} too, and who sent them would not know of it")
         self.messages = messages
+
+
+class LosesMoved(KernelError):
+    """An undo would end a link, and with it may go the only references to vats that have moved."""
+
+    def __init__(self, vats: list[str]) -> None:
+        super().__init__(
+            f"something has passed to or from other worlds since, and this ends the link over which it did:"
+            f" references to {named(vats)}, which moved there, may end with it"
+        )
 
 
 @dataclass
@@ -130,6 +141,7 @@ class Steps:
             answered: whether messages of other worlds are taken back too, though their senders have answers.
         Raises:
             OthersKnow: if there are such messages, and `answered` is false.
+            LosesMoved: if references to vats that have moved may end, and `answered` is false.
             KernelError: if there are not so many.
         Example:
             >>> session.steps.begin()
@@ -145,6 +157,10 @@ class Steps:
             place, mark, steps = self._marks.last(n, here)
             frame = self._leave(here, mark.head, list(self._marks)[place:], steps)
             session.controller._opened.refuse_across(mark.head)
+            if not answered and any(words.startswith(SENT) for words in frame.effects.outside):
+                gone = sorted({each.name for each in session.controller.net.vat_moves() if each.has_gone})
+                if gone:
+                    raise LosesMoved(gone)
             if frame.effects.by_others and not answered:
                 raise OthersKnow(frame.effects.by_others)
             changed = Changed()
@@ -322,6 +338,7 @@ class CanUndo:
             What was taken back, and what stays.
         Raises:
             OthersKnow: if there are such messages, and `answered` is false.
+            LosesMoved: if references to vats that have moved may end, and `answered` is false.
             KernelError: if there are not so many steps, or if the state of then has local vats, and the world
                 is not trusted with them.
         Example:

@@ -60,6 +60,11 @@ class VatMove:
     said: str = ""
     leaves: bool = False
 
+    @property
+    def has_gone(self) -> bool:
+        """Whether it is in another world, as far as is known here."""
+        return not self.came and not self.leaves
+
 
 class VatMoves(Linked):
     """What a host does to have vats move, as `controller.net`.

@@ -25,6 +25,9 @@ from swingset.world.records import CrankRecord, Record, RequestRecord
 MOST = 20
 """How many lines are kept of what was taken back."""
 
+SENT = "what was sent to other worlds"
+"""What stays outside of anything that went over a link or a connection."""
+
 _INNER = frozenset({"timer", "vat-admin", "bundle", "mailbox", "bridge", "market", "mover"})
 """Kinds of devices whose calls change only the world; what the host takes of them later is a request."""
 
@@ -148,7 +151,7 @@ def _calls(store: KernelStore, record: Record) -> Iterator[str]:
             yield f"{one_line(call.method, 40)}() of a device"
         elif device.kind == "wire":
             if call.method == "send":
-                yield "what was sent to other worlds"
+                yield SENT
         elif device.kind not in _INNER:
             yield f"{one_line(call.method, 40)}() of device {one_line(device.name, 40)}"
 
