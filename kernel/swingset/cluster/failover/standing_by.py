@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Unpack
 
 from swingset.cluster.failover import tables
 from swingset.cluster.failover.database import Database
@@ -35,7 +35,7 @@ from swingset.host.base.starting import service_counter
 from swingset.host.controls.device_access import NET
 from swingset.host.wires.wire_secrets import SUFFIX, Secrets
 from swingset.host.worlds.controller import Controller
-from swingset.host.worlds.opening import open_prepared
+from swingset.host.worlds.opening import OpenOptions, open_world
 from swingset.time.copies.mirror_tables import columns
 from swingset.world import paths
 from swingset.world.errors import WorldMissing
@@ -135,7 +135,7 @@ def lease_world(
     verified: bool = False,
     without_keys: bool = False,
     tell: Tell = untold,
-    **options: Any,
+    **options: Unpack[OpenOptions],
 ) -> LeasedWorld:
     """Open a world whose truth is in a PostgreSQL database, and take its lease.
 
@@ -252,18 +252,18 @@ class _Taken:
         give_back(self._database, self._name, self._row.epoch)
 
     def opened(
-        self, path: str, create: bool, set_aside: bool, verified: bool, options: dict[str, Any]
+        self, path: str, create: bool, set_aside: bool, verified: bool, options: OpenOptions
     ) -> LeasedWorld:
         """Open the world: bring its file up, or store all of it if the database has none."""
         how: HowTaken = "founded"
         missed = 0
         if self._row.stand is not None:
             how, missed = self._met(path, set_aside, verified)
-            controller = open_prepared(self._fenced, path, create=False, **options)
+            controller = open_world(path, create=False, prepare=self._fenced, **options)
         elif not create and not os.path.lexists(path):
             raise WorldMissing(f"there is no world at {path}, and none in the database: let one be created")
         else:
-            controller = open_prepared(self._begun, path, create=create, **options)
+            controller = open_world(path, create=create, prepare=self._begun, **options)
         try:
             if how == "founded":
                 self._found(controller)

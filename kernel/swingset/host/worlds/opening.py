@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import TypedDict
 
 from swingset.core.ahead import checked_threads
 from swingset.core.errors import KernelError
@@ -24,6 +25,20 @@ from swingset.world.file import WorldFile
 from swingset.world.retention import Retention
 
 
+class OpenOptions(TypedDict, total=False):
+    """The arguments of `open_world` that others hand on to it, who see to the file themselves."""
+
+    config: Configuration | str | os.PathLike[str] | None
+    worker: WorkerKind
+    progress: Progress | None
+    snapshot_interval: int | None
+    online: int | None
+    scheduler: Scheduler | None
+    threads: int | None
+    workers: bool
+    retention: Retention | None
+
+
 def open_world(
     path: str | os.PathLike[str] | None = None,
     config: Configuration | str | os.PathLike[str] | None = None,
@@ -38,6 +53,7 @@ def open_world(
     workers: bool = True,
     look_only: bool = False,
     retention: Retention | None = None,
+    prepare: Callable[[Opened], None] | None = None,
 ) -> Controller:
     """Open a world file, or make one; returns its controller.
 
@@ -64,6 +80,8 @@ def open_world(
             cannot be written or is open in another process.
         retention: how much of its past the world keeps from now on, as in `history.retain`; None for what its
             file says. A new file keeps everything, up to 4 GiB.
+        prepare: called with the open file and its kernel before anything can be committed, as `lease_world`
+            does it to put up its fence. If it raises, the file is closed as it was.
     Raises:
         WorldError: for files that are not worlds, or that cannot be opened; they are left as they are.
         KernelError: for a world with local vats, unless `worker` is local.
@@ -76,40 +94,6 @@ def open_world(
         ...     len(made.vats)
         0
     """
-    return open_prepared(
-        None,
-        path,
-        config,
-        create=create,
-        worker=worker,
-        progress=progress,
-        snapshot_interval=snapshot_interval,
-        online=online,
-        scheduler=scheduler,
-        threads=threads,
-        workers=workers,
-        look_only=look_only,
-        retention=retention,
-    )
-
-
-def open_prepared(
-    prepare: Callable[[Opened], None] | None,
-    path: str | os.PathLike[str] | None = None,
-    config: Configuration | str | os.PathLike[str] | None = None,
-    *,
-    create: bool = True,
-    worker: WorkerKind = "wasm",
-    progress: Progress | None = None,
-    snapshot_interval: int | None = None,
-    online: int | None = None,
-    scheduler: Scheduler | None = None,
-    threads: int | None = None,
-    workers: bool = True,
-    look_only: bool = False,
-    retention: Retention | None = None,
-) -> Controller:
-    """Open a world as `open_world` does, and call `prepare` with it before anything can be committed."""
     checked_capacity(online)
     most = checked_threads(threads)
     engines = Engines(progress)

@@ -14,13 +14,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, Unpack
 
 import apsw
 
 from swingset.core.store import KernelStore
 from swingset.host.worlds.controller import Controller
-from swingset.host.worlds.opening import open_world
+from swingset.host.worlds.opening import OpenOptions, open_world
 from swingset.lens.state.verifying import verify
 from swingset.time.copies.mirror_tables import COPIED, HostConnection, MirrorError, MirrorTables, columns
 from swingset.time.copies.mirrors import Mirror, commit_of, log_of, mirror, number, refuse_format, seal_of
@@ -137,7 +137,10 @@ def catch_up(
 
 
 def start_from(
-    path: str | os.PathLike[str], connection: HostConnection, name: str = "world", **options: Any
+    path: str | os.PathLike[str],
+    connection: HostConnection,
+    name: str = "world",
+    **options: Unpack[OpenOptions],
 ) -> Started:
     """Open the world of a mirror, whatever became of its file, and mirror it again.
 
