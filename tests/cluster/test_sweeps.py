@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -231,6 +232,20 @@ def test_an_outcome_is_shown_with_its_whole_error(bank: Any) -> None:
     for told in (str(found), found._repr_html_(), repr(found[0])):
         assert "schedulers={name: what makes it of the values}" in told
         assert "x" * 100 not in told
+
+
+def test_a_measure_that_cannot_be_sent_is_refused(bank: Any, processes: Any, tmp_path: Path) -> None:
+    """What it holds that no other process can have is named; in this process it runs."""
+    lock = threading.Lock()
+
+    def measure(*_: Any) -> bool:
+        return lock.locked()
+
+    with pytest.raises(BadVariant, match=r"cannot be sent.*_thread\.lock.*processes=0"):
+        sweep(bank[0], [{}], measure, client=processes)
+    with pytest.raises(BadVariant, match=r"_thread\.lock"):
+        run_worlds([WorldTask(bank[0])], tmp_path, measure, client=processes)
+    assert sweep(bank[0], [{}], measure, processes=0)[0].row == {"answer": False}
 
 
 def test_a_measure_of_a_module_that_is_not_there_is_told(bank: Any, processes: Any, tmp_path: Path) -> None:

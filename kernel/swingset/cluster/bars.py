@@ -1,9 +1,10 @@
-"""Shows in a terminal how much of a long call is done."""
+"""Tells a caller, or shows in a terminal, how much of a long call is done."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from swingset.model.counting import bar
 
@@ -13,6 +14,12 @@ def listener(progress: Callable[[int, int], None] | bool) -> Callable[[int, int]
     if isinstance(progress, bool):
         return in_terminal if progress else None
     return progress
+
+
+def tell(listener: Callable[..., None] | None, *told: Any) -> None:
+    """Call a listener, if there is one."""
+    if listener is not None:
+        listener(*told)
 
 
 def in_terminal(done: int, of: int) -> None:

@@ -34,6 +34,7 @@ MOST_OPEN = 4
 """How many worlds a process keeps open for later tasks."""
 
 MOST_UNPACKED = 64 << 30
+"""To how many bytes an archive may unpack that a task has brought or kept."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def carry(controller: Controller, *, past: bool, opens: bool = True) -> tuple[Ca
         past: whether it is to be followed to earlier cranks there, or to go on with its whole past.
         opens: whether a process keeps it open.
     """
-    manifest, rows = taken_apart(_committed(controller).world, _level(past))
+    manifest, rows = taken_apart(_committed(controller).world, level_of(past))
     choices = controller._opened.choices
     local = choices.trusts_local and any(vat.worker == "local" for vat in controller.vats)
     return Carried(manifest, "local" if local else choices.default_worker, opens), rows
@@ -84,7 +85,7 @@ def refuse_local(controller: Controller) -> None:
 
 def name_of(controller: Controller, *, past: bool) -> str:
     """The hash that names a world, which is committed first."""
-    return parcels.name_of(_committed(controller).world, _level(past))
+    return parcels.name_of(_committed(controller).world, level_of(past))
 
 
 def _committed(controller: Controller) -> Controller:
@@ -93,7 +94,8 @@ def _committed(controller: Controller) -> Controller:
     return controller
 
 
-def _level(past: bool) -> ArchiveLevel:
+def level_of(past: bool) -> ArchiveLevel:
+    """How complete the archive of a world is that travels with its past, or without it."""
     return "archival" if past else "operational"
 
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from swingset.cluster.bars import tell
 from swingset.cluster.carrying import refuse_local
 from swingset.cluster.pools import clients, over
 from swingset.host.worlds.opening import open_world
-from swingset.model.foreign import said
-from swingset.model.visible import one_line
+from swingset.model.visible import error_in_words, one_line
 from swingset.time.replaying.verification import Depth, check_depth, verify
 
 if TYPE_CHECKING:
@@ -81,20 +81,17 @@ def verify_worlds(
     if client is None and processes == 0:
         for path in wanted:
             found[path] = check(path, depth)
-            if each is not None:
-                each(found[path])
+            tell(each, found[path])
     elif wanted:
-        many = min(os.cpu_count() or 1 if processes is None else processes, len(wanted))
         tasks = {f"verify-{os.getpid()}-{at}": (path, depth) for at, path in enumerate(wanted)}
 
         def lost(name: str, words: str) -> CheckedWorld:
             return CheckedWorld(tasks[name][0], depth, (words,), None)
 
-        with clients(client, many) as using:
+        with clients(client, processes, len(wanted)) as using:
             for checked in over(using, check, {}, tasks, lost):
                 found[checked.path] = checked
-                if each is not None:
-                    each(checked)
+                tell(each, checked)
     return [found[path] for path in wanted]
 
 
@@ -112,5 +109,4 @@ def check(path: str, depth: Depth) -> CheckedWorld:
             found = verify(world, depth)
             return CheckedWorld(path, found.depth, tuple(found.found()), world.digest())
     except Exception as problem:
-        words = f"{one_line(type(problem).__name__, 80)}: {one_line(said(problem), 400)}"
-        return CheckedWorld(path, 0, (words,), None)
+        return CheckedWorld(path, 0, (error_in_words(problem),), None)

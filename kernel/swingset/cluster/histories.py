@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from swingset.cluster.bars import listener
+from swingset.cluster.bars import listener, tell
 from swingset.cluster.carrying import Carried, carry, refuse_local
 from swingset.cluster.packs import Bringer, Lacking
 from swingset.cluster.parcels import Rows
@@ -110,14 +110,11 @@ def _verify(
         many = os.cpu_count() or 1
     wanted = slices_of(controller.world, most or FOR_EACH * max(1, many))
     done: list[SliceReplayed] = []
-    if progress is not None:
-        progress(0, len(wanted))
+    tell(progress, 0, len(wanted))
     for replayed in _replayed(controller, path, wanted, depth == 4, many, client):
         done.append(replayed)
-        if each is not None:
-            each(replayed)
-        if progress is not None:
-            progress(len(done), len(wanted))
+        tell(each, replayed)
+        tell(progress, len(done), len(wanted))
     found = joined(done)
     return Verified(depth, (), found.difference, (*found.not_checked, *deeper(depth)))
 
@@ -148,7 +145,7 @@ def _replayed(
     name = f"world-{given.id}" if isinstance(given, Carried) else f"path-{given}"
     what = f"{end[1]}-of-{name}-depth-{4 if full else 3}"
     tasks = {f"slice-{each.begin}-{each.end}-{what}": (Shared(name), end, full, each) for each in wanted}
-    with clients(client, min(processes, len(wanted))) as using:
+    with clients(client, processes, len(wanted)) as using:
         bringer = Bringer(using, [given], rows) if isinstance(given, Carried) else None
         yield from over(using, play_slice, {name: given}, tasks, lost, bringer)
 

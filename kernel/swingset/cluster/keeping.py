@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+from swingset.cluster.carrying import MOST_UNPACKED
 from swingset.cluster.variants import MOST_NESTED, respelled, spelled
 from swingset.model.foreign import Unreadable
 from swingset.world.archive_metadata import Metadata, read_metadata
@@ -27,8 +28,6 @@ from swingset.world.paths import replace_file
 
 MOST_KEPT = 64 << 20
 """How many bytes of data are read again; a task with a larger row runs again."""
-
-MOST_UNPACKED = 64 << 30
 
 _HASH = 64
 

@@ -74,7 +74,7 @@ class Packs:
     def _give(self, rows: dict[bytes, bytes], size: int) -> None:
         pack = hashlib.sha256(b"".join(rows)).hexdigest()
         key = f"swingset-pack-{pack}-{secrets.token_hex(8)}"  # the scheduler remembers one that has failed
-        self._futures[pack] = self._client.submit(_itself, rows, key=key)
+        self._futures[pack] = self._client.submit(itself, rows, key=key)
         self._sizes[pack] = size
         self._pack_of.update(dict.fromkeys(rows, pack))
 
@@ -145,5 +145,6 @@ def take(carried: Carried, packs: list[Rows]) -> None:
             unpacked.get(carried)
 
 
-def _itself(value: Any) -> Any:
+def itself(value: Any) -> Any:
+    """A task whose result is what it was given, so that Dask brings that from process to process."""
     return value

@@ -12,6 +12,7 @@ task's own fault.
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 from swingset.cluster.carrying import Carried, unpacked
 from swingset.cluster.outcomes import TrialOutcome
-from swingset.cluster.packs import LOST, Bringer, Lacking
+from swingset.cluster.packs import LOST, Bringer, Lacking, itself
 from swingset.cluster.trials import Measuring, outcome_of
-from swingset.cluster.variants import Variant
+from swingset.cluster.variants import BadVariant, Variant
 from swingset.core.errors import KernelError
 from swingset.host.worlds.controller import Controller
 from swingset.model.foreign import said
-from swingset.model.visible import one_line
+from swingset.model.visible import error_in_words, one_line
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -71,16 +72,25 @@ def distributed() -> Any:
 
 
 @contextmanager
-def clients(client: Client | None, processes: int) -> Iterator[Client]:
-    """A client of Dask: the one that is given, or one of processes that end with it."""
+def clients(client: Client | None, processes: int | None, tasks: int | None = None) -> Iterator[Client]:
+    """A client of Dask: the one that is given, or one of processes that end with it.
+
+    Args:
+        client: the one that is given.
+        processes: how many there are at most, None for one for each core.
+        tasks: how many tasks there are: no more processes are made than that.
+    """
     package = distributed()
     if client is not None:
         yield client
         return
+    many = (os.cpu_count() or 1) if processes is None else processes
+    if tasks is not None:
+        many = min(many, tasks)
     with ExitStack() as stack:
         cluster = stack.enter_context(
             package.LocalCluster(
-                n_workers=processes,
+                n_workers=many,
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
@@ -90,7 +100,7 @@ def clients(client: Client | None, processes: int) -> Iterator[Client]:
             )
         )
         # A process that dies while it starts is given up by its nanny; this starts another in its place.
-        cluster.adapt(minimum=processes, maximum=processes, interval="500 ms")
+        cluster.adapt(minimum=many, maximum=many, interval="500 ms")
         yield stack.enter_context(package.Client(cluster, set_as_default=False))
 
 
@@ -137,6 +147,10 @@ class Packed:
     Dask reads what comes with a message as the message comes, and a process that cannot read it ends: so a
     function of a module that is not there would end one process after the other. Here it is an error of the
     task.
+
+    To read it is to run code. So it is to read any task of Dask, this one too: these bytes come with a task,
+    from whoever may give tasks, and such a one may run any code there without them. Nothing else is ever read
+    so: no row, no file of a folder, and nothing of a world.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -145,10 +159,22 @@ class Packed:
 
     @classmethod
     def of(cls, value: Any) -> Packed:
-        """Pack a value as Dask would: what is of the notebook or script comes whole."""
+        """Pack a value: what is of the notebook or script comes whole, as with Dask.
+
+        So does what is of a module of which `cloudpickle` was told so, wherever it stands in the value.
+
+        Raises:
+            BadVariant: if it cannot be packed.
+        """
         import cloudpickle  # type: ignore[import-untyped]  # comes with distributed
 
-        return cls(cloudpickle.dumps(value))
+        try:
+            return cls(cloudpickle.dumps(value))
+        except Exception as problem:
+            raise BadVariant(
+                "the function cannot be sent to another process, because of something that it uses:"
+                f" {error_in_words(problem, 200)}. Make that inside of the function, or say processes=0"
+            ) from None
 
     def value(self) -> Any:
         """What was packed, read once in each process.
@@ -160,10 +186,10 @@ class Packed:
             try:
                 self._found.append(pickle.loads(self._content))
             except Exception as problem:
-                words = f"{one_line(type(problem).__name__, 80)}: {one_line(said(problem), 200)}"
                 raise NotLoaded(
-                    f"a process of the cluster cannot load the function that it is to call: {words}. Define"
-                    " it in the notebook or the script, or put its module where that process finds it"
+                    "a process of the cluster cannot load the function that it is to call:"
+                    f" {error_in_words(problem, 200)}. Define it in the notebook or the script, or put its"
+                    " module where that process finds it"
                 ) from None
         return self._found[0]
 
@@ -187,7 +213,7 @@ class _SharedValues:
         self._futures = {name: self._given(name, anew=False) for name in values}
 
     def _given(self, name: str, *, anew: bool = True) -> Any:
-        return self._client.submit(_itself, self._values[name], key=_key(name, anew=anew))
+        return self._client.submit(itself, self._values[name], key=_key(name, anew=anew))
 
     def give_anew(self) -> None:
         """Give all of them again, because the scheduler has lost one."""
@@ -269,7 +295,3 @@ def over(
 
 def _after(_brought: None, call: Callable[..., Any], *given: Any) -> Any:
     return call(*given)
-
-
-def _itself(value: Any) -> Any:
-    return value

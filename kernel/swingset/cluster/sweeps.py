@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from swingset.cluster.bars import listener
+from swingset.cluster.bars import listener, tell
 from swingset.cluster.carrying import Carried, carry, name_of
 from swingset.cluster.keeping import keep_data, kept_data
 from swingset.cluster.outcomes import Sweep, TrialOutcome
@@ -80,7 +80,8 @@ def sweep(
     Returns:
         The outcomes, in the order of the variants. What went wrong in a fork is its outcome.
     Raises:
-        BadVariant: for a variant that is no plain data, and for a measure that names a live reference.
+        BadVariant: for a variant that is no plain data; for a measure that names a live reference or
+            cannot be sent to another process.
         ClusterMissing: if processes are asked for, and the extra is not installed.
         NotLoaded: if a process of the cluster does not have the module of the measure.
         WorldError: if the world cannot be packed.
@@ -106,10 +107,9 @@ def sweep(
         world_id = name_of(controller, past=past) if brought is None else brought[0].id
     measuring = Measuring(measure, dict(schedulers or {}))
     print_of = _fingerprint(measuring)
-    once = secrets.token_hex(
-        16
-    )  # a measure that nothing tells apart from others has no outcomes to find again
-    names = [task_name(world_id, variant, named, print_of or once) for variant in made]
+    # A measure that nothing tells apart from others has no outcomes to find again.
+    apart = print_of or secrets.token_hex(16)
+    names = [task_name(world_id, variant, named, apart) for variant in made]
     kept = _Kept(cache) if print_of is not None else None
     tasks = {
         name: Task(place, name, variant, named)
@@ -122,16 +122,16 @@ def sweep(
     )
     before = len(found)
     show = listener(progress)
-    _tell(show, before, len(tasks))
+    tell(show, before, len(tasks))
     for outcome in found.values():
-        _tell(each, outcome)
+        tell(each, outcome)
     left = {name: task for name, task in tasks.items() if name not in found}
     for outcome in _lived(controller, brought, measuring, left, client, processes):
         found[outcome.name] = outcome
         if kept is not None:
             kept.put(outcome)
-        _tell(each, outcome)
-        _tell(show, len(found), len(tasks))
+        tell(each, outcome)
+        tell(show, len(found), len(tasks))
     ordered = [_at(found[name], place) for place, name in enumerate(names)]
     return Sweep(ordered, before, partial(_again, controller, made, named, measuring, world_id, crank))
 
@@ -148,7 +148,6 @@ def _lived(
         for task in tasks.values():
             yield outcome_of(controller, task.place, task.name, task.variant, task.refs, measuring)
     elif tasks:
-        many = min(os.cpu_count() or 1 if processes is None else processes, len(tasks))
 
         def lost(name: str, words: str) -> TrialOutcome:
             return TrialOutcome(tasks[name].place, name, dict(tasks[name].variant.values), error=words)
@@ -157,7 +156,7 @@ def _lived(
         world_name, measure_name = f"world-{carried.id}", f"measure-{secrets.token_hex(16)}"
         shared = {world_name: carried, measure_name: Packed.of(measuring)}
         given = {name: (Shared(world_name), Shared(measure_name), task) for name, task in tasks.items()}
-        with clients(client, many) as using:
+        with clients(client, processes, len(tasks)) as using:
             yield from over(using, play, shared, given, lost, Bringer(using, [carried], rows))
 
 
@@ -182,11 +181,6 @@ def _again(
 
 def _at(outcome: TrialOutcome, place: int) -> TrialOutcome:
     return outcome if outcome.place == place else TrialOutcome(**{**asdict(outcome), "place": place})
-
-
-def _tell(listener: Callable[..., None] | None, *said: Any) -> None:
-    if listener is not None:
-        listener(*said)
 
 
 def _named(world: Controller | Session, refs: Mapping[str, Any]) -> dict[str, str]:

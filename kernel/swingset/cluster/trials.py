@@ -19,8 +19,7 @@ from swingset.guest.base.promises import REJECTED, Promise
 from swingset.guest.sending.eventual import E
 from swingset.host.sessions.session import Session
 from swingset.host.worlds.controller import Controller
-from swingset.model.foreign import said
-from swingset.model.visible import one_line
+from swingset.model.visible import error_in_words, one_line
 from swingset.time.branches.branch import Addition
 from swingset.time.branches.branching import branch
 from swingset.time.forks.what_if import Fork, WhatIf, what_if
@@ -211,7 +210,7 @@ def outcome_of(
 
 
 def _in_words(problem: BaseException, measure: Measure) -> str:
-    words = f"{one_line(type(problem).__name__, 80)}: {one_line(said(problem), 400)}"
+    words = error_in_words(problem)
     code = getattr(measure, "__code__", None)
     if code is None:
         return words

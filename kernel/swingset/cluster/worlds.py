@@ -20,8 +20,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from swingset.cluster.bars import listener
-from swingset.cluster.carrying import Carried, carry, opened, refuse_local, unpacked
+from swingset.cluster.bars import listener, tell
+from swingset.cluster.carrying import Carried, carry, level_of, opened, refuse_local, unpacked
 from swingset.cluster.keeping import keep, keep_data, kept_archive, kept_data
 from swingset.cluster.packs import Bringer, Lacking
 from swingset.cluster.parcels import Rows
@@ -34,7 +34,7 @@ from swingset.host.sessions.session import Session
 from swingset.host.worlds.controller import Controller
 from swingset.host.worlds.opening import open_world
 from swingset.model.foreign import said
-from swingset.model.visible import one_line
+from swingset.model.visible import error_in_words, one_line
 from swingset.time.copies.archives import export_archive, import_archive
 from swingset.world.archive_pieces import MAGIC
 from swingset.world.archiving import ArchiveLevel
@@ -116,7 +116,8 @@ def run_worlds(
     Returns:
         The new worlds, in the order of the tasks. What goes wrong in one is its `error`.
     Raises:
-        BadVariant: for messages or values that are no plain data.
+        BadVariant: for messages or values that are no plain data, and for a feed that cannot be sent to
+            another process.
         ClusterMissing: if processes are asked for, and the extra is not installed.
         NotLoaded: if a process of the cluster does not have the module of the feed.
         WorldError: if a world cannot be read or packed, or a new one cannot be written.
@@ -150,18 +151,18 @@ def run_worlds(
         made.append((name, carried.id, variant))
         if words is not None:
             refused[name] = NewWorld(0, name, error=words)
-    found = {name: _known(folder, name, _level(past), len(variant.send)) for name, _, variant in made}
+    found = {name: _known(folder, name, level_of(past), len(variant.send)) for name, _, variant in made}
     done = {name: known for name, known in found.items() if known is not None} | refused
     left = {name: (world, variant) for name, world, variant in made if name not in done}
     total = len(done) + len(left)
     for known in done.values():
-        _tell(each, known)
+        tell(each, known)
     show = listener(progress)
-    _tell(show, len(done), total)
+    tell(show, len(done), total)
     for name, new, archive in _ran(worlds, rows, feed, past, left, client, processes):
         done[name] = kept = _keep(folder, new, archive)
-        _tell(each, kept)
-        _tell(show, len(done), total)
+        tell(each, kept)
+        tell(show, len(done), total)
     return [replace(done[name], place=place) for place, (name, *_) in enumerate(made)]
 
 
@@ -187,7 +188,6 @@ def _ran(
         for name, (world, variant) in left.items():
             yield (name, *run_one(worlds[world], rows, feed, past, name, variant))
     elif left:
-        many = min(os.cpu_count() or 1 if processes is None else processes, len(left))
 
         def lost(name: str, words: str) -> tuple[NewWorld, bytes]:
             return NewWorld(0, name, error=words), b""
@@ -201,7 +201,7 @@ def _ran(
             name: (Shared(feed_name), Shared(f"whole-{world}"), past, name, variant)
             for name, (world, variant) in left.items()
         }
-        with clients(client, many) as using:
+        with clients(client, processes, len(left)) as using:
             bringer = Bringer(using, worlds.values(), rows)
             for new, archive in over(using, play_world, shared, tasks, lost, bringer):
                 yield new.name, new, archive
@@ -258,12 +258,11 @@ def run_one(
                 for kref in sent:
                     controller.release(kref or "")
                 path = Path(folder) / "new.swingset"
-                made = export_archive(controller, path, level=_level(past))
+                made = export_archive(controller, path, level=level_of(past))
             new = NewWorld(0, name, None, made.id, made.digest, made.crank, settled, reasons, row)
             return new, path.read_bytes()
         except Exception as problem:
-            words = f"{one_line(type(problem).__name__, 80)}: {one_line(said(problem), 400)}"
-            return NewWorld(0, name, error=words), b""
+            return NewWorld(0, name, error=error_in_words(problem)), b""
 
 
 def _why(controller: Controller, kref: str) -> str | None:
@@ -275,7 +274,7 @@ def _why(controller: Controller, kref: str) -> str | None:
     except KernelError as problem:
         return one_line(said(problem), 400)
     if isinstance(reason, BaseException):
-        return f"{one_line(type(reason).__name__, 80)}: {one_line(said(reason), 400)}"
+        return error_in_words(reason)
     return one_line(repr(reason), 400)
 
 
@@ -292,10 +291,6 @@ def _open(world: Controller | Session | str | os.PathLike[str]) -> Iterator[Cont
             import_archive(world, path)
         with open_world(path, create=False, look_only=True) as controller:
             yield controller
-
-
-def _level(past: bool) -> ArchiveLevel:
-    return "archival" if past else "operational"
 
 
 def _begins(path: Path) -> bytes:
@@ -338,8 +333,3 @@ def _known(folder: Path, name: str, level: ArchiveLevel, sent: int) -> NewWorld 
     return NewWorld(
         0, name, os.fspath(path), found["id"], archive.digest, archive.crank, settled, reasons, found["row"]
     )
-
-
-def _tell(listener: Callable[..., None] | None, *told: Any) -> None:
-    if listener is not None:
-        listener(*told)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from swingset.model.foreign import said
+
 _HARMLESS = frozenset("\n\t")
 
 
@@ -37,6 +39,11 @@ def one_line(text: str, limit: int | None = None) -> str:
     if limit is not None:
         text = text[: limit + 1]
     return visible(text.replace("\n", "⏎").replace("\t", " "), limit)
+
+
+def error_in_words(error: BaseException, limit: int = 400) -> str:
+    """The type of an error and what it says, on one line; both may be a stranger's."""
+    return f"{one_line(type(error).__name__, 80)}: {one_line(said(error), limit)}"
 
 
 def _drawn(char: str) -> bool:
