@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # for the server and the process that is killed, which tests know how to start
 
+from benchmarks.costs import COUNTER  # noqa: E402
 from swingset.cluster import lease_world  # noqa: E402
 from swingset.host.worlds.controller import Controller  # noqa: E402
 from swingset.host.worlds.opening import open_world  # noqa: E402
@@ -30,23 +31,11 @@ WARM = 0.6
 """The seconds after which a process that was started waits for the lease."""
 LEASES = (0.5, 2.0)
 
-VAT = """
-from swingset.vat import remotable
-
-@remotable
-class Counter:
-    def add(self, amount: int) -> int:
-        return amount
-
-def build_root_object():
-    return Counter()
-"""
-
 
 def commits(world: Controller, count: int) -> float:
     """The median of the milliseconds that a message with a commit takes."""
     if "counter" not in world.vats:
-        world.create_vat("counter", (("counter", VAT),))
+        world.create_vat("counter", (("counter", COUNTER),))
     took = []
     for amount in range(count):
         world.queue_to_root("counter", "add", [amount], policy="none")

@@ -11,17 +11,21 @@ Wall time on a busy machine says little, so the processor's time stands beside i
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from swingset import costs_over_time
-from swingset.host.worlds.controller import Controller
-from swingset.host.worlds.opening import open_world
-from swingset.model.capdata import Ref
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # for what benchmarks share
+
+from benchmarks.costs import Cost, cost, middle  # noqa: E402
+from swingset import costs_over_time  # noqa: E402
+from swingset.host.worlds.controller import Controller  # noqa: E402
+from swingset.host.worlds.opening import open_world  # noqa: E402
+from swingset.model.capdata import Ref  # noqa: E402
 
 RUNS = 5
 KEPT = (0, 1_000, 10_000)
@@ -50,16 +54,6 @@ class Shop:
 def build_root_object(baggage):
     return Shop(baggage)
 """
-
-
-class Cost(NamedTuple):
-    """What something took, in milliseconds."""
-
-    wall: float
-    processor: float
-
-    def __str__(self) -> str:
-        return f"{self.wall:,.0f} ms, {self.processor:,.0f} ms"
 
 
 class Measured(NamedTuple):
@@ -117,28 +111,18 @@ def measure(kept: int) -> Measured:
             worlds.ask(shop, "fill", first, min(first + 1_000, kept))
         (stored,) = [vat.stored for vat in costs_over_time(old).vats if vat.vat == "shop"]
 
-        def cost(act: Any) -> Cost:
-            wall, processor = time.perf_counter(), time.process_time()
+        def answered(act: Callable[[], Any]) -> None:
             act()
             worlds.ask(shop, "read", kept // 2)
-            return Cost(
-                *(
-                    1_000 * (now - then)
-                    for now, then in zip(
-                        (time.perf_counter(), time.process_time()), (wall, processor), strict=True
-                    )
-                )
-            )
 
-        upgrade = cost(lambda: old.upgrade_vat("shop", (("shop", SHOP),)))
-        move = cost(lambda: worlds.done(old.net.move_vat("shop", acceptance)))
+        upgrade = cost(lambda: answered(lambda: old.upgrade_vat("shop", (("shop", SHOP),))))
+        move = cost(lambda: answered(lambda: worlds.done(old.net.move_vat("shop", acceptance))))
         return Measured(stored or 0, upgrade, move)
 
 
-def median(costs: list[Cost]) -> Cost:
-    """The medians, each figure by itself."""
-    half = len(costs) // 2
-    return Cost(*(sorted(figures)[half] for figures in zip(*costs, strict=True)))
+def shown(cost: Cost) -> str:
+    """A cost as it stands in the table."""
+    return f"{cost.wall:,.0f} ms, {cost.processor:,.0f} ms"
 
 
 def main() -> None:
@@ -148,8 +132,8 @@ def main() -> None:
     print(f"{'objects':>8}{'bytes stored':>14}{'upgrade':>22}{'move':>22}")
     for kept in KEPT:
         runs = [measure(kept) for _ in range(RUNS)]
-        upgrade, move = median([run.upgrade for run in runs]), median([run.move for run in runs])
-        print(f"{kept:>8,}{runs[0].stored:>14,}{upgrade!s:>22}{move!s:>22}", flush=True)
+        upgrade, move = middle(run.upgrade for run in runs), middle(run.move for run in runs)
+        print(f"{kept:>8,}{runs[0].stored:>14,}{shown(upgrade):>22}{shown(move):>22}", flush=True)
 
 
 if __name__ == "__main__":

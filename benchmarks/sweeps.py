@@ -9,6 +9,7 @@ world travels to another process.
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,15 +17,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from swingset.cluster import Trial, WorldTask, pools, run_worlds, sweep, sweeps, verify_history
-from swingset.cluster.carrying import carry
-from swingset.cluster.parcels import Remembered
-from swingset.cluster.trials import Measuring, live
-from swingset.cluster.variants import Variant
-from swingset.host.sessions.session import Session
-from swingset.host.worlds.opening import open_world
-from swingset.time.replaying.verification import verify
-from swingset.vat import E
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # for what benchmarks share
+
+from benchmarks.costs import COUNTER  # noqa: E402
+from swingset.cluster import Trial, WorldTask, pools, run_worlds, sweep, sweeps, verify_history  # noqa: E402
+from swingset.cluster.carrying import carry  # noqa: E402
+from swingset.cluster.parcels import Remembered  # noqa: E402
+from swingset.cluster.trials import Measuring, live  # noqa: E402
+from swingset.cluster.variants import Variant  # noqa: E402
+from swingset.host.sessions.session import Session  # noqa: E402
+from swingset.host.worlds.opening import open_world  # noqa: E402
+from swingset.time.replaying.verification import verify  # noqa: E402
+from swingset.vat import E  # noqa: E402
 
 FORKS = 200
 LONG = 20
@@ -32,18 +37,6 @@ EACH = 100
 MANY = 2_000
 CRANKS = 2_000
 WORLDS = 20
-
-VAT = """
-from swingset.vat import remotable
-
-@remotable
-class Counter:
-    def add(self, amount: int) -> int:
-        return amount
-
-def build_root_object():
-    return Counter()
-"""
 
 
 def measure(trial: Trial) -> Any:
@@ -81,7 +74,7 @@ def numbers() -> list[int]:
 def forks(count: int, longer: int, many: int) -> Iterator[str]:
     """Lines about forks."""
     with open_world(None) as world:
-        world.create_vat("counter", (("counter", VAT),))
+        world.create_vat("counter", (("counter", COUNTER),))
         session = Session(world)
         yield f"forks a second of a confined world, {count} with one message and {longer} with {EACH}:"
         here = rate(session, count, processes=0), rate(session, longer, EACH, processes=0)
@@ -124,7 +117,7 @@ def histories(cranks: int, worlds: int) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="swingset-bench-") as folder:
         path = Path(folder) / "a.world"
         with open_world(path) as world:
-            world.create_vat("counter", (("counter", VAT),))
+            world.create_vat("counter", (("counter", COUNTER),))
             for number in range(cranks):
                 world.queue_to_root("counter", "add", [number], policy="none")
                 world.run()

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # for the other peer, which tests know how to start
 
+from benchmarks.costs import Cost, cost, middle  # noqa: E402
 from swingset.host.base.engines import WorkerKind  # noqa: E402
 from swingset.host.worlds.controller import Controller  # noqa: E402
 from swingset.host.worlds.opening import open_world  # noqa: E402
@@ -65,16 +66,6 @@ class Bob:
 def build_root_object():
     return Bob()
 """
-
-
-class Cost(NamedTuple):
-    """What a message and its answer took, in milliseconds."""
-
-    wall: float
-    processor: float
-
-    def __str__(self) -> str:
-        return f"{1_000 / self.wall:,.0f}/s, {self.processor:.2f} ms"
 
 
 class Loads(NamedTuple):
@@ -132,14 +123,11 @@ def asked(world: Controller, vat: str, method: str, *args: Any) -> None:
 def loads(world: Controller, bob: Ref, used: Callable[[], float]) -> Loads:
     """Both loads, once all is warm."""
 
-    def cost(method: str, count: int) -> Cost:
-        before, begun = used(), time.perf_counter()
-        asked(world, "alice", method, bob, count)
-        wall = time.perf_counter() - begun
-        return Cost(wall / count * 1_000, (used() - before) / count * 1_000)
+    def each(method: str, count: int) -> Cost:
+        return cost(lambda: asked(world, "alice", method, bob, count), count, used)
 
     asked(world, "alice", "in_turn", bob, 5)
-    return Loads(cost("in_turn", IN_TURN), cost("at_once", AT_ONCE))
+    return Loads(each("in_turn", IN_TURN), each("at_once", AT_ONCE))
 
 
 def inside(worker: WorkerKind) -> Loads:
@@ -185,19 +173,20 @@ def goblins() -> Loads:
             world.net.listen("tcp-testing-only")
             echo = fetched(world, peers[1], ECHO)
 
-            def cost(swissnum: bytes, count: int) -> Cost:
+            def each(swissnum: bytes, count: int) -> Cost:
                 sender = fetched(world, peers[0], swissnum)
-                for warming in (True, False):
-                    before, begun = used(), time.perf_counter()
-                    kref = world.queue_to_object(sender.kref, "call", [echo, 20 if warming else count])
+
+                def called(count: int) -> None:
+                    kref = world.queue_to_object(sender.kref, "call", [echo, count])
                     assert kref is not None
                     world.net.settle(kref, PATIENCE)
-                    wall = time.perf_counter() - begun
                     if world.resolution(kref) is not True:
                         raise SystemExit(f"Goblins: {world.resolution(kref)}")
-                return Cost(wall / count * 1_000, (used() - before) / count * 1_000)
 
-            return Loads(cost(b"in-turn".ljust(32, b"-"), IN_TURN), cost(b"at-once".ljust(32, b"-"), AT_ONCE))
+                called(20)
+                return cost(lambda: called(count), count, used)
+
+            return Loads(each(b"in-turn".ljust(32, b"-"), IN_TURN), each(b"at-once".ljust(32, b"-"), AT_ONCE))
     finally:
         for peer in peers:
             peer.close()
@@ -213,11 +202,7 @@ def median(measure: Callable[[], Loads]) -> Loads:
     """The medians of three runs, each figure by itself."""
     runs = [measure() for _ in range(RUNS)]
 
-    def middle(costs: list[Cost]) -> Cost:
-        half = len(costs) // 2
-        return Cost(sorted(cost.wall for cost in costs)[half], sorted(cost.processor for cost in costs)[half])
-
-    return Loads(middle([run.in_turn for run in runs]), middle([run.at_once for run in runs]))
+    return Loads(middle(run.in_turn for run in runs), middle(run.at_once for run in runs))
 
 
 def rows() -> Iterator[tuple[str, Loads | None]]:
@@ -228,6 +213,11 @@ def rows() -> Iterator[tuple[str, Loads | None]]:
         for transport, words in (("unix", "a Unix socket"), ("websocket", "a WebSocket")):
             yield f"{worker}: two worlds, {words}", median(partial(between, worker, transport))
     yield "Goblins to Goblins, plain TCP", median(goblins) if installed() else None
+
+
+def shown(cost: Cost) -> str:
+    """A cost as it stands in the table."""
+    return f"{1_000 / cost.wall:,.0f}/s, {cost.processor:.2f} ms"
 
 
 def main() -> None:
@@ -241,7 +231,7 @@ def main() -> None:
                 f"{what:36}skipped: Spritely Goblins is not installed, or this is not root: make peer-goblins"
             )
         else:
-            print(f"{what:36}{found.in_turn!s:>24}{found.at_once!s:>24}", flush=True)
+            print(f"{what:36}{shown(found.in_turn):>24}{shown(found.at_once):>24}", flush=True)
 
 
 if __name__ == "__main__":
