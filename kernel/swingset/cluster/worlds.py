@@ -134,17 +134,19 @@ def run_worlds(
     folder.mkdir(parents=True, exist_ok=True)
     print_of = "" if feed is None else fingerprint(feed) or secrets.token_hex(16)
     worlds: dict[str, Carried] = {}
+    files: dict[str, tuple[Carried, str | None]] = {}  # by their paths: each is read and packed once
     rows: dict[bytes, bytes] = {}
     refused: dict[str, NewWorld] = {}
     made: list[tuple[str, str, Variant]] = []
     for place, task in enumerate(tasks):
         variant = variant_of(Variant(task.values, task.send), place)
-        words = None
-        with _open(task.world) as controller, controller.lock:
-            if not isinstance(task.world, Controller | Session):
-                words = _refusal(controller)
-            carried, brought = carry(controller, past=past, opens=False)
-        rows.update(brought)
+        if isinstance(task.world, Controller | Session):
+            carried, words = _packed(task.world, past, rows), None
+        else:
+            path = os.fspath(task.world)
+            if path not in files:
+                files[path] = _packed_file(path, past, rows)
+            carried, words = files[path]
         worlds[carried.id] = carried
         content = [carried.id, carried.worker, dict(variant.values), list(variant.send), past, print_of]
         name = hashlib.sha256(spelled(content).encode()).hexdigest()
@@ -164,6 +166,21 @@ def run_worlds(
         tell(each, kept)
         tell(show, len(done), total)
     return [replace(done[name], place=place) for place, (name, *_) in enumerate(made)]
+
+
+def _packed(world: Controller | Session, past: bool, rows: dict[bytes, bytes]) -> Carried:
+    """An open world as it is brought to other processes; its rows are added to the others."""
+    controller = world.controller if isinstance(world, Session) else world
+    with controller.lock:
+        carried, brought = carry(controller, past=past, opens=False)
+    rows.update(brought)
+    return carried
+
+
+def _packed_file(path: str, past: bool, rows: dict[bytes, bytes]) -> tuple[Carried, str | None]:
+    """The world of a path as it is brought to other processes, and why it does not run; None if it does."""
+    with _open(path) as controller:
+        return _packed(controller, past, rows), _refusal(controller)
 
 
 def _refusal(controller: Controller) -> str | None:
@@ -279,16 +296,13 @@ def _why(controller: Controller, kref: str) -> str | None:
 
 
 @contextmanager
-def _open(world: Controller | Session | str | os.PathLike[str]) -> Iterator[Controller]:
-    """A world that is open, or that a path leads to: a world file, or an archive."""
-    if isinstance(world, Controller | Session):
-        yield world.controller if isinstance(world, Session) else world
-        return
+def _open(given: str) -> Iterator[Controller]:
+    """The world to which a path leads: a world file, or an archive."""
     with tempfile.TemporaryDirectory(prefix="swingset-") as folder:
-        path = Path(world)
+        path = Path(given)
         if path.is_file() and _begins(path).startswith(MAGIC):
             path = Path(folder) / "world"
-            import_archive(world, path)
+            import_archive(given, path)
         with open_world(path, create=False, look_only=True) as controller:
             yield controller
 

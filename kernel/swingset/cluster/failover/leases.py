@@ -76,7 +76,7 @@ def is_name(name: str) -> bool:
 
 def checked_name(name: str) -> str:
     """The name of a lease. Raises `KernelError` for any other text."""
-    if not isinstance(name, str) or not _NAME.match(name):
+    if not isinstance(name, str) or not is_name(name):
         raise KernelError(
             f"{one_line(str(name), 60)!r} is no name of a lease: give 1 to 40 small letters, digits, - and _,"
             " such as 'bank'"
