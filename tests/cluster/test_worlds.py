@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,32 @@ def test_the_new_worlds_are_fed_again(bank: Path, tmp_path: Path) -> None:
     with swingset.open_world(tmp_path / "first.world") as world:
         (third,) = run_worlds(tasks(world)[:1], tmp_path / "third", processes=0, past=False)
     assert third.digest == second.digest
+
+
+def test_the_file_of_a_path_is_read_once(bank: Path, tmp_path: Path) -> None:
+    """However many tasks begin with it; an open world is taken as it is when its task comes."""
+    path = tmp_path / "bank.world"
+    path.write_bytes(bank.read_bytes())
+
+    def given() -> Iterator[WorldTask]:
+        yield tasks(path)[0]
+        path.unlink()
+        yield tasks(str(path))[1]
+
+    found = run_worlds(given(), tmp_path / "new", processes=0)
+    assert found == run_worlds(tasks(bank)[:2], tmp_path / "new", processes=0)
+    path.write_bytes(bank.read_bytes())
+    with swingset.open_world(path) as world:
+
+        def goes_on() -> Iterator[WorldTask]:
+            for _ in range(2):
+                yield tasks(world)[0]
+                world.queue_to_root("bank", "open_purse", ["eve"], policy="none")
+                world.run()
+
+        first, second = run_worlds(goes_on(), tmp_path / "new", processes=0)
+    assert first.digest == found[0].digest
+    assert second.crank > first.crank
 
 
 def test_what_has_run_does_not_run_again(bank: Path, tmp_path: Path) -> None:

@@ -12,18 +12,11 @@ from swingset.vat import E
 from tests.cluster.failover.test_leases import run_out
 from tests.notebook.kernels import Kernel
 from tests.time.hosts import Server
+from tests.vat_sources import SAVINGS
 
-BANK = """%%vat bank
+BANK = f"""%%vat bank
 from swingset.vat import durable, remotable
-
-@durable
-class Purse:
-    balance: int = 0
-
-    def deposit(self, amount: int) -> int:
-        self.balance += amount
-        return self.balance
-
+{SAVINGS}
 def build_root_object():
     @remotable
     class Bank:
