@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 MOST_SHOWN = 20
 """How many rows a sweep has at most when it is shown."""
 
-
 MOST_OF_ERROR = 600
 """How many characters of an error are shown."""
 

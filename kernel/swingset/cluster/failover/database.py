@@ -36,7 +36,6 @@ _IDLE = {
 }
 """How a connection notices that the other side is gone, where the address does not say otherwise."""
 
-
 _LEAST_IDLE = 10.0
 """The seconds for which a transaction may wait for a client on a machine that is busy."""
 
@@ -77,7 +76,6 @@ class Database:
         self.application = f"swingset lease {name}"
         """What the server calls the sessions of this lease."""
         self._address = address
-        self._secrets: tuple[str, ...] = ()
         try:
             known = self.driver.conninfo.conninfo_to_dict(address)
         except self.driver.Error:

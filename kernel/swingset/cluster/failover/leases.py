@@ -94,6 +94,12 @@ def look(connection: Connection[Any], name: str, *, lock: bool = False) -> Lease
     return None if row is None else tables.lease_row(name, row)
 
 
+def unknown(name: str) -> LeaseError:
+    """The complaint about a lease that there is not."""
+    words = f"the database has no lease {name!r}: check the name and the address"
+    return LeaseError(words, code="not-leased")
+
+
 def lease_of(name: str, row: LeaseRow) -> Lease:
     """What a row says, for people."""
     head = None if row.stand is None else row.stand.head
@@ -154,9 +160,7 @@ def _waited(
             return found
         row = look(connection, name)
         if row is None:
-            raise LeaseError(
-                f"the database has no lease {name!r}: check the name and the address", code="not-leased"
-            )
+            raise unknown(name)
         left = None if end is None else end - time.monotonic()
         if left is not None and left <= 0:
             raise LeaseError(

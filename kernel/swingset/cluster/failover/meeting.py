@@ -23,10 +23,8 @@ from swingset.cluster.failover.errors import LeaseError
 from swingset.cluster.failover.holding import names_of
 from swingset.cluster.failover.leases import is_name
 from swingset.cluster.failover.tables import Stand
-from swingset.core.store import KernelStore
-from swingset.lens.state.verifying import verify
 from swingset.model.foreign import Unreadable, read_json
-from swingset.time.copies.catching_up import SET_ASIDE
+from swingset.time.copies.catching_up import SET_ASIDE, unsound
 from swingset.time.copies.mirrors import seal_of
 from swingset.world import names, opening, paths, schema
 from swingset.world.edge import told_in_words
@@ -212,13 +210,9 @@ def _fill(db: apsw.Connection, truth: Truth) -> None:
 def _verify(file: str, truth: Truth, *, built: bool = False) -> None:
     """Raise `LeaseError` unless a file is a sound world that stands where its truth stands."""
     try:
-        with WorldFile.look(file) as world:
-            problems = [str(problem) for problem in verify(KernelStore(world))]
-            if seal_of(world, world.head) != truth.stand.seal:
-                problems.append("its last commit has another seal than its lease says")
-    except NotAWorld as problem:
-        problems = [str(problem)]
-    if problems:
-        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
-        words = f"it is no sound world: {problems[0]}{more}"
+        problem = unsound(file, truth.stand.seal)
+    except NotAWorld as raised:
+        problem = str(raised)
+    if problem is not None:
+        words = f"it is no sound world: {problem}"
         raise tables.altered(truth.name, words) if built else _beside(file, truth, words)

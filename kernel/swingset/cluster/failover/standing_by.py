@@ -25,6 +25,7 @@ from swingset.cluster.failover.leases import (
     lease_of,
     look,
     take,
+    unknown,
     untold,
 )
 from swingset.cluster.failover.meeting import HowTaken, Truth, log_of, meet
@@ -204,9 +205,7 @@ def _lease(database: Database, name: str) -> Lease:
     except database.driver.Error as problem:
         raise database.away(problem) from None
     if row is None:
-        raise LeaseError(
-            f"the database has no lease {name!r}: check the name and the address", code="not-leased"
-        )
+        raise unknown(name)
     return lease_of(name, row)
 
 

@@ -198,7 +198,7 @@ def seal_of(connection: Connection[Any], world: str, seq: int) -> str | None:
 def commits(connection: Connection[Any], world: str, after: int) -> Iterator[StoredCommit]:
     """The commits with a number above `after`, in order. Raises `LeaseError` for what is no commit."""
     where = f"FROM {COMMITS} WHERE world = %s AND seq > %s"
-    _refuse_large(connection, f"{COMMITS}", ("note", "changeset", "records"), "seq", world, after)
+    _refuse_large(connection, COMMITS, ("note", "changeset", "records"), "seq", world, after)
     for row in _fetched(connection, f"SELECT {_COLUMNS} {where} ORDER BY seq", world, after):
         found = StoredCommit(*map(from_postgres, row))
         numbers = (found.seq, found.crank, found.record, found.parent or 0)

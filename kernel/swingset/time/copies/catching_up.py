@@ -223,15 +223,29 @@ def _fill(db: apsw.Connection, tables: MirrorTables) -> None:
 def _check(tables: MirrorTables, draft: str) -> None:
     """Raise `MirrorError` unless the draft is a sound world at the commit that the mirror names."""
     try:
-        with WorldFile.look(draft) as world:
-            problems = [str(problem) for problem in verify(KernelStore(world))]
-            if seal_of(world, world.head) != tables.get("seal"):
-                problems.append("its last commit has another seal than it says")
-    except WorldError as problem:
-        raise MirrorError(f"mirror {tables.name} makes no sound world: {problem}") from None
-    if problems:
-        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
-        raise MirrorError(f"mirror {tables.name} makes no sound world: {problems[0]}{more}")
+        problem = unsound(draft, tables.get("seal"))
+    except WorldError as raised:
+        problem = str(raised)
+    if problem is not None:
+        raise MirrorError(f"mirror {tables.name} makes no sound world: {problem}")
+
+
+def unsound(path: str, seal: str | None) -> str | None:
+    """What is wrong with a file that was made of a copy, in words; None for a sound world.
+
+    Args:
+        path: the file.
+        seal: the seal that the copy names, which is that of the last commit.
+    Raises:
+        WorldError: if the file cannot be read.
+    """
+    with WorldFile.look(path) as world:
+        problems = [str(problem) for problem in verify(KernelStore(world))]
+        if seal_of(world, world.head) != seal:
+            problems.append("its last commit has another seal than the copy says")
+    if not problems:
+        return None
+    return problems[0] + (f", and {len(problems) - 1} more" if len(problems) > 1 else "")
 
 
 # Catching up
