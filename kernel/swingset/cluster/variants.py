@@ -24,7 +24,7 @@ MOST_NESTED = 50
 
 
 class BadVariant(KernelError):
-    """A variant, or a row of a measure, has something in it that is no plain data."""
+    """A variant or a row has something in it that is no plain data, or a function cannot be sent."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ to repeat until its vats are back.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -81,8 +82,7 @@ def slices_of(world: WorldFile, most: int) -> list[HistorySlice]:
     ends = [0]
     for number in range(1, most):
         wanted = cranks[0] + (cranks[-1] - cranks[0]) * number // most
-        at = next(place for place, crank in enumerate(cranks) if crank >= wanted)
-        at = _with_image(world, line, ends[-1], at)
+        at = _with_image(world, line, ends[-1], bisect_left(cranks, wanted))
         if ends[-1] < at < len(line) - 1:
             ends.append(at)
     ends.append(len(line) - 1)
@@ -116,8 +116,8 @@ def replay_slice(
         HistoryBroken: if the history has no such slice.
         WorldError: if the history cannot be read.
     """
-    line = [wanted.end, *takewhile(lambda seq: seq >= wanted.begin, _before(source, wanted.end))][::-1]
-    if line[0] != wanted.begin:
+    line = list(takewhile(lambda seq: seq >= wanted.begin, source.history.ancestors(wanted.end)))[::-1]
+    if line[:1] != [wanted.begin]:
         raise HistoryBroken(f"{source.name}: commit {wanted.begin} does not lead to commit {wanted.end}")
     source.goto(wanted.begin)
     begins = source.digest()
@@ -130,12 +130,6 @@ def replay_slice(
         return SliceReplayed(wanted, *counted, unchecked, found.difference, begins, source.digest())
     finally:
         replaying.close()
-
-
-def _before(source: WorldFile, seq: int) -> Iterable[int]:
-    ancestors = iter(source.history.ancestors(seq))
-    next(ancestors)
-    return ancestors
 
 
 def joined(slices: Iterable[SliceReplayed]) -> Replayed:
