@@ -290,6 +290,11 @@ class Line:
                 found[peer] = str(read_json(store.get(vat, prefix + peer) or "")[0])
         return found
 
+    def has_below(self, prefix: str) -> bool:
+        """Whether the service vat has a row whose key begins so."""
+        key = self._kernel.store.vatstore.next_key(self._kernel.vat(NET).id, prefix)
+        return key is not None and key.startswith(prefix)
+
     def below(self, prefix: str) -> list[str]:
         """What follows a prefix in the keys of the service vat's rows."""
         store, vat = self._kernel.store.vatstore, self._kernel.vat(NET).id
