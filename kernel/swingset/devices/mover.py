@@ -31,7 +31,7 @@ from swingset.devices import plain
 from swingset.model import capdata, reasons
 from swingset.model.capdata import CapData, Ref
 from swingset.model.messages import Message, Send
-from swingset.model.vat_packages import FORMAT, MOST_BYTES, BadPackage, VatPackage, read_package
+from swingset.model.vat_packages import FORMAT, MOST_BYTES, MOST_ENTRIES, BadPackage, VatPackage, read_package
 from swingset.model.visible import one_line
 
 PIECE = 200_000
@@ -313,7 +313,7 @@ class MoverDevice:
                 self._refuse("order", f"each piece but the last one has {PIECE:,} characters")
             context.set(f"{key}.text.{row['texts']}", plain.write(part))
             self._change(context, key, size=size, texts=row["texts"] + 1)
-        elif what == "refs" and _is_portion(part) and row["refs"] * PORTION < 2 * 5_000:
+        elif what == "refs" and _is_portion(part) and row["refs"] * PORTION < 2 * MOST_ENTRIES:
             target = plain.reference(arrival, "the arrival").kref
             refs = [self._promise(target) if each is None else each for each in part]
             context.set(f"{key}.refs.{row['refs']}", plain.write(refs))
