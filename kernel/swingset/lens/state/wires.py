@@ -25,7 +25,7 @@ from swingset.world.records import CrankRecord, Record, RequestRecord
 SERVICE = "service.net"
 """The counter with the number of the vat."""
 
-_CAME = frozenset({"received", "opened", "visit", "closed", "lost", "age", "succeeded"})
+_CAME = frozenset({"received", "opened", "visit", "closed", "lost", "age", "succeeded", "acknowledge"})
 _LONGEST_ROW = 20_000
 _LONGEST_DIGEST = 600
 _NAMES = "own.name."
@@ -83,6 +83,12 @@ class Wire:
                 return "the new key of a world that was dialled by an old one"
             case "lost":
                 return "the end of the connections from before"
+            case "acknowledge":
+                return "what other worlds have sent is acknowledged"
+            case "part":
+                return "the end of a link to another world"
+            case "abandon":
+                return "the end of a wait for another world"
             case "age":
                 return "time has passed for gifts of other worlds"
             case "share":
