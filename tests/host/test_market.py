@@ -379,7 +379,8 @@ HOST_REFUSED: dict[str, tuple[Any, str]] = {
     "a taken name": (lambda market: market.open_account("ann"), "already"),
     "a bad name": (lambda market: market.open_account("a b"), "no account can be called"),
     "a balance below zero": (lambda market: market.open_account("eve", -1), "int from 0"),
-    "a facet that is none": (lambda market: market.facet("till"), "no facet"),
+    "a facet that is none": (lambda market: market.facet("till"), "no facet 'till'; there are: "),
+    "an account without a name": (lambda market: market.facet("account"), "name it, there are: ann"),
     "an account that is none": (lambda market: market.facet("account", "eve"), "no account"),
     "a part that is none": (
         lambda market: market.send("shop", "sell", ["x"], account="ann", price=1),

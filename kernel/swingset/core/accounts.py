@@ -22,7 +22,7 @@ from swingset.core.store import KernelStore
 from swingset.model import capdata
 from swingset.model.bids import MOST_HELD, is_account_name
 from swingset.model.capdata import NotPlain
-from swingset.model.foreign import shown
+from swingset.model.foreign import quoted, shown
 
 MARKET: Final = "market"
 """The kind of the device that has a market, and its name."""
@@ -72,10 +72,10 @@ class Accounts:
         """The account of that name; raises `KernelError` if there is none."""
         found = self.find(name) if is_account_name(name) else None
         if found is None:
-            raise KernelError(f"there is no account {_named(name)}: {self._others()}")
+            raise KernelError(f"there is no account {_named(name)}: {self.others()}")
         return found
 
-    def _others(self) -> str:
+    def others(self) -> str:
         """What to do about an account that there is not."""
         keys = self._store.devices.keys(self.device, _ACCOUNT)
         names = [key.removeprefix(_ACCOUNT) for key in keys[:MOST_NAMED]]
@@ -199,7 +199,7 @@ class Accounts:
 
 def _named(value: object) -> str:
     """The name of an account as errors say it."""
-    return str(value) if is_account_name(value) else shown(value)
+    return str(value) if is_account_name(value) else quoted(value)
 
 
 def _check(value: object, what: str) -> None:

@@ -18,7 +18,7 @@ from swingset.core.market_terms import terms_as_data, terms_of
 from swingset.model import capdata
 from swingset.model.bids import Bid
 from swingset.model.capdata import CapData
-from swingset.model.foreign import shown
+from swingset.model.foreign import quoted, shown
 from swingset.model.messages import Message, Send
 from swingset.model.states import ResultPolicy
 from swingset.model.visible import visible
@@ -78,7 +78,9 @@ def node(kernel: Kernel, what: Any, account: Any = None) -> str:
     """The device node of a facet of the market, which the host holds; returns its kref."""
     market = market_of(kernel)
     if what not in FACETS:
-        raise KernelError(f"a market has no facet {shown(what)}; there are: {', '.join(FACETS)}")
+        raise KernelError(f"a market has no facet {quoted(what)}; there are: {', '.join(FACETS)}")
+    if what == "account" and account is None:
+        raise KernelError(f"the facet account is that of one account: name it, {market.accounts.others()}")
     device = kernel.devices.context(MARKET).device
     if what == "market":
         return device.root

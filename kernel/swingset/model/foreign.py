@@ -29,6 +29,7 @@ MOST_DIGITS = 4_300
 """How many digits a number may have."""
 
 _SHORT = 600  # digits that `int` reads under every setting of `sys.set_int_max_str_digits`
+_QUOTED = 60
 _NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
 _name_of = type.__dict__["__name__"].__get__  # does not run a metaclass's code
 
@@ -78,6 +79,13 @@ def whole(text: str) -> int:
         piece = digits[at : at + _SHORT]
         value = value * 10 ** len(piece) + int(piece)
     return -value if text.startswith("-") else value
+
+
+def quoted(value: object) -> str:
+    """A text as people typed it, on one line and not long; anything else as `shown` has it."""
+    if type(value) is not str:
+        return shown(value)
+    return repr(value if len(value) <= _QUOTED else f"{value[:_QUOTED]}…")
 
 
 def shown(value: object) -> str:
