@@ -7,13 +7,15 @@ is not, so a site is served again when the host says so.
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from swingset.core.errors import KernelError
+from swingset.host.sessions.session_net import SessionNet
 from swingset.model.visible import one_line
 from swingset_nb.commands import argument, command
 from swingset_nb.errors import SwingSetError
 from swingset_nb.notebook import Notebook
-from swingset_nb.on_links import bindable
+from swingset_nb.on_links import bind_made
 from swingset_nb.render import Message, Shown, Table
 
 
@@ -32,16 +34,13 @@ from swingset_nb.render import Message, Shown, Table
 )
 def origin(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Make an origin, and bind a name to it."""
-    bindable(notebook, given.name, "%swingset origin ANOTHER_NAME URL")
-    session = notebook.require().session
     methods = [each.strip().upper() for each in given.methods.split(",")]
-    try:
-        made = session.net.http.origin(
-            given.url, methods=methods, sockets=given.sockets, seconds=given.seconds, bytes=given.bytes
-        )
-        notebook.give({given.name: session.wait(made)})
-    except KernelError as problem:
-        raise SwingSetError(str(problem), "%swingset help origin") from None
+    limits = {"sockets": given.sockets, "seconds": given.seconds, "bytes": given.bytes}
+
+    def make(net: SessionNet) -> Any:
+        return net.http.origin(given.url, methods=methods, **limits)
+
+    bind_made(notebook, given.name, "origin", "URL", make)
     return Message(
         f"{given.name} fetches what is below {one_line(given.url, 200)}, and nothing else",
         (),
@@ -60,12 +59,13 @@ def origin(notebook: Notebook, given: argparse.Namespace) -> Shown:
 )
 def site(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Make a site, and bind a name to it."""
-    bindable(notebook, given.name, "%swingset site ANOTHER_NAME PREFIX")
-    session = notebook.require().session
+
+    def make(net: SessionNet) -> Any:
+        return net.http.site(given.prefix, errors=given.errors)
+
+    bind_made(notebook, given.name, "site", "PREFIX", make)
     try:
-        made = session.net.http.site(given.prefix, errors=given.errors)
-        notebook.give({given.name: session.wait(made)})
-        session.controller.net.http.listen(port=given.port)
+        notebook.require().controller.net.http.listen(port=given.port)
     except KernelError as problem:
         raise SwingSetError(str(problem), "%swingset help site") from None
     return Message(

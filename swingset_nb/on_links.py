@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from swingset.core.errors import KernelError
+from swingset.guest.sending.device_calls import DevicePresence
+from swingset.host.sessions.session_net import SessionNet
 from swingset.host.wires.shares import Share, Use
 from swingset.model.visible import one_line
 from swingset_nb.arguments import nearest
@@ -124,6 +126,9 @@ def given_out(
         give: makes the lines, of the value and of the options of sharing.
     """
     value = value_of(notebook, given.name)
+    if isinstance(value, DevicePresence):
+        words = "is a node of a device, which stays in its world: give out an object of a vat that calls it"
+        raise SwingSetError(f"{one_line(given.name, 60)} {words}", "%swingset names")
     path = given.to or (None if given.show else f"{given.name}{suffix}")
     options = {"label": given.label or given.name, "seconds": given.seconds, "once": given.once}
     # The file is made first: a share that nobody can open could be taken back only by its digest.
@@ -260,6 +265,26 @@ def bindable(notebook: Notebook, name: str, other: str) -> None:
     if why is not None or name == "E":
         means = why or "sends messages in every notebook"
         raise BadArguments(f"{one_line(name, 60)!r} {means}, so it cannot be bound", other)
+
+
+def bind_made(
+    notebook: Notebook, name: str, command: str, usage: str, make: Callable[[SessionNet], Any]
+) -> None:
+    """Bind a name to an object that the session's network makes for a command.
+
+    Args:
+        notebook: the notebook.
+        name: the name to bind.
+        command: the command, whose help says what it takes.
+        usage: what else the command takes, if another name has to be typed.
+        make: makes a promise for the object.
+    """
+    bindable(notebook, name, f"%swingset {command} ANOTHER_NAME {usage}".rstrip())
+    session = notebook.require().session
+    try:
+        notebook.give({name: session.wait(make(session.net))})
+    except KernelError as problem:
+        raise SwingSetError(str(problem), f"%swingset help {command}") from None
 
 
 def _file(source: str) -> Any:

@@ -16,7 +16,7 @@ from swingset_nb.commands import argument, command
 from swingset_nb.errors import Interrupted, SwingSetError
 from swingset_nb.next_steps import more_on
 from swingset_nb.notebook import Notebook
-from swingset_nb.on_links import bindable, value_of
+from swingset_nb.on_links import bind_made, value_of
 from swingset_nb.on_runs import named_vat
 from swingset_nb.open_world import OpenWorld
 from swingset_nb.render import Message, Shown, Table
@@ -33,13 +33,8 @@ from swingset_nb.render import Message, Shown, Table
 )
 def accept_vats(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """Make an acceptance, which is to be shared."""
-    bindable(notebook, given.name, "%swingset accept-vats ANOTHER_NAME")
-    session = notebook.require().session
-    try:
-        made = session.net.accept_vats(vats=given.vats, bytes=given.bytes, meter=given.meter)
-    except KernelError as problem:
-        raise SwingSetError(str(problem), "%swingset help accept-vats") from None
-    notebook.give({given.name: session.wait(made)})
+    limits = {"vats": given.vats, "bytes": given.bytes, "meter": given.meter}
+    bind_made(notebook, given.name, "accept-vats", "", lambda net: net.accept_vats(**limits))
     return Message(
         f"{given.name} accepts {plural(given.vats, 'vat')} of another world, which will run confined here",
         (),

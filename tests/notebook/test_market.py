@@ -98,6 +98,9 @@ def test_an_account_says_what_it_is_and_how_it_pays(kernel: Kernel) -> None:
     """A device node alone in a cell is described; a bid without terms, or by a name, says what to write."""
     kernel.run("ann = swingset_nb.session().devices.market('account', 'bob')")
     assert kernel.run("ann").plain == "node of device market · account 'bob' · call it with D(x)"
+    given = kernel.run("%swingset serve ann").traceback
+    assert "ann is a node of a device, which stays in its world" in given
+    assert "%swingset listen web" not in given
     assert "E.bid(account, base=5, cap=40)(x)" in kernel.run("await E.bid(ann)(shop).sell('x')").traceback
     named = kernel.run("await E.bid('bob', base=3)(shop).sell('x')").traceback
     assert "a name pays for nothing" in named
