@@ -16,6 +16,7 @@ import contextlib
 import secrets
 import time
 from collections import Counter, deque
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from swingset.core.report import CrankReport
@@ -279,7 +280,7 @@ class Line:
 
     def links(self) -> list[str]:
         """The names of the links of this world."""
-        return self.below("net.link.")
+        return list(self.below("net.link."))
 
     def later(self) -> dict[str, str]:
         """The peers that something from a link waits for, each with its location."""
@@ -290,19 +291,13 @@ class Line:
                 found[peer] = str(read_json(store.get(vat, prefix + peer) or "")[0])
         return found
 
-    def has_below(self, prefix: str) -> bool:
-        """Whether the service vat has a row whose key begins so."""
-        key = self._kernel.store.vatstore.next_key(self._kernel.vat(NET).id, prefix)
-        return key is not None and key.startswith(prefix)
-
-    def below(self, prefix: str) -> list[str]:
-        """What follows a prefix in the keys of the service vat's rows."""
+    def below(self, prefix: str) -> Iterator[str]:
+        """What follows a prefix in the keys of the service vat's rows; each is looked up when asked for."""
         store, vat = self._kernel.store.vatstore, self._kernel.vat(NET).id
-        found, key = [], store.next_key(vat, prefix)
+        key = store.next_key(vat, prefix)
         while key is not None and key.startswith(prefix):
-            found.append(key.removeprefix(prefix))
+            yield key.removeprefix(prefix)
             key = store.next_key(vat, key)
-        return found
 
     def _watch(self, report: CrankReport) -> None:
         """What the vat could not take ends its session: else it would be lost in silence, or come again."""

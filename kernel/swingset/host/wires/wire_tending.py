@@ -86,7 +86,7 @@ class Tending:
 
     def _gifts_wait(self) -> bool:
         """Whether a gift waits for its receiver, or a receiver for its gift."""
-        return self._line.has_below("net.g.") or self._line.has_below("net.v.")
+        return any(next(self._line.below(rows), None) is not None for rows in ("net.g.", "net.v."))
 
     def _owes(self) -> bool:
         """Whether a link that is connected has taken something that it has not acknowledged."""
