@@ -27,10 +27,13 @@ from websockets.typing import Origin
 from swingset.core.errors import KernelError
 from swingset.guest.base.errors import RemoteError
 from swingset.guest.sending.eventual import E
+from swingset.host.base.requests import write
 from swingset.host.sessions.pending import StillPending
 from swingset.host.wires.asking import NetError
 from swingset.host.wires.keys import Key, NeedsExtra, verify
 from swingset.host.worlds.opening import open_world
+from swingset.lens.history.taken_back import effects
+from swingset.lens.state.wires import Wire
 from swingset.net import keys, locators, syrup
 from swingset.net.keys import named_by
 from swingset.net.values import Record, Symbol
@@ -551,3 +554,17 @@ def test_altered_rows_of_sessions_are_told(
         with pytest.raises(KernelError, match="go back to a copy of the file"):
             bob.world.net.peers()
     assert len(bob.world.net.peers()) == 1
+
+
+def test_what_the_wire_does_by_itself_is_told_in_words_and_is_nothing_to_take_back(alice: Side) -> None:
+    """An acknowledgement is no message of this world's, and no name of a method or of a root is shown."""
+    kernel = alice.world.kernel
+    wire = Wire(kernel.store)
+    for method in ("acknowledge", "part", "abandon", "age", "lost"):
+        assert wire.in_words(wire.root, write([method, ["one", "two", "three"]])) is not None
+    alice.world.run()
+    before = alice.world.world.head
+    kernel.queue_message(wire.root or "", write(["acknowledge", []]))
+    alice.world.run()
+    done = effects(kernel.store, range(before + 1, alice.world.world.head + 1))
+    assert (done.done, done.more, done.cranks) == ((), 0, 1)
