@@ -72,7 +72,7 @@ def move(notebook: Notebook, given: argparse.Namespace) -> Shown:
         raise _refused(f"{problem} (it goes on here)", problem.code) from None
     notebook.settle()
     return Message(
-        f"vat {vat} has moved to {one_line(told['where'], 80)}",
+        f"vat {vat} has moved to {one_line(str(world.controller.net.where(vat)), 80)}",
         (f"{plural(told['objects'], 'object')} of it can be reached by the references of before",),
         ("this world does not go back to before that",),
     )
@@ -121,10 +121,8 @@ def _tell_absent(world: OpenWorld, vat: str) -> None:
     """Print that a vat waits for its new home, if that is not connected."""
     leaving = [each for each in world.controller.net.vat_moves() if each.leaves and each.name == vat]
     for each in leaving:
-        live = [peer for peer in world.controller.net.peers() if peer.state == "live"]
-        if not any(
-            f"world {location(peer.peer).designator[:12]}" == each.where for peer in live if peer.peer
-        ):
+        live = [peer.peer for peer in world.controller.net.peers() if peer.state == "live" and peer.peer]
+        if not any(each.goes_to(location(peer).designator) for peer in live):
             where = one_line(each.where, 80)
             print(f"{where} is not connected: vat {vat} is suspended until it is; interrupt to stop waiting")
 

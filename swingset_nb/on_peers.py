@@ -111,8 +111,8 @@ def forget(notebook: Notebook, given: argparse.Namespace) -> Shown:
     """End a link."""
     net = notebook.require().controller.net
     try:
-        there = f"world {net.designator_of(given.peer)[:12]}"
-        moved = sorted({each.name for each in net.vat_moves() if each.has_gone and each.where == there})
+        there = net.designator_of(given.peer)
+        moved = sorted({each.name for each in net.vat_moves() if each.has_gone and each.goes_to(there)})
         if moved and not given.yes:
             raise SwingSetError(
                 f"the references to what has moved there would end: {named(moved)}",

@@ -7,7 +7,7 @@ link, so no host has to be there for it: what was begun goes on whenever both wo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from swingset.core.departing import MoveCode
@@ -26,6 +26,7 @@ from swingset.model.foreign import shown
 from swingset.model.refs import is_kref, sort_key
 from swingset.model.vat_packages import MOST_BYTES
 
+_WORLD = "world "
 MOST_VATS = 10_000
 """How many vats one acceptance may take at most."""
 
@@ -47,10 +48,11 @@ class VatMove:
     Attributes:
         name: what it was called here, or is.
         vat: its id here.
-        where: the world to which it has gone or goes; an empty text for one that has come.
+        where: the world to which it has gone or goes, as it is called now; of one that has come, nothing.
         came: whether it has come.
         said: of one that has gone, why its new home has not said that it is there; else an empty text.
         leaves: whether it is on its way, and still here.
+        home: the beginning of the designator of `where`; an empty text if that is not known.
     """
 
     name: str
@@ -59,6 +61,11 @@ class VatMove:
     came: bool
     said: str = ""
     leaves: bool = False
+    home: str = ""
+
+    def goes_to(self, designator: str) -> bool:
+        """Whether the world of a designator is the one to which it has gone or goes."""
+        return self.home != "" and designator.startswith(self.home)
 
     @property
     def has_gone(self) -> bool:
@@ -178,11 +185,11 @@ class VatMoves(Linked):
         return self._access.service(MOVER)
 
     def _where(self, kref: str) -> str:
-        """The world of an object, as people call it."""
+        """The world of an object, by its designator: what people call it changes."""
         net = self._kernel.departures.net()
         entry = None if net is None else self._kernel.store.clists.by_kref(net, kref)
-        found = None if entry is None else Wire(self._kernel.store).remote(entry.vref)
-        return "another world" if found is None else found[0].removeprefix("object of ")
+        home = "" if entry is None else Wire(self._kernel.store).home(entry.vref)
+        return f"{_WORLD}{home}" if home else "another world"
 
     def where(self, name: str) -> str | None:
         """The world to which a vat has moved, the last of that name; None if none has.
@@ -211,10 +218,11 @@ class VatMoves(Linked):
             for kind in ("gone", "came"):
                 for key in context.keys(f"{kind}."):
                     row: dict[str, Any] = plain.kept(context, key, lambda value: isinstance(value, dict))
-                    where = str(row.get("where", ""))
                     name, said = str(row.get("name")), str(row.get("said", ""))
+                    where = "" if kind == "came" else str(row.get("where"))
                     found.append(VatMove(name, key[len(kind) + 1 :], where, kind == "came", said))
-            found += self._leaving(context)
+            wire, found = Wire(self._kernel.store), found + self._leaving(context)
+            found = [_called(each, wire) for each in found]
             return sorted(found, key=lambda each: sort_key(each.vat))
 
     def _leaving(self, context: DeviceContext) -> list[VatMove]:
@@ -228,3 +236,9 @@ class VatMoves(Linked):
             if self._kernel.departures.is_on_its_way(vat, row.get("incarnation"), row.get("position")):
                 found.append(VatMove(vat.name, vat.id, str(row.get("where", "")), False, leaves=True))
         return found
+
+
+def _called(move: VatMove, wire: Wire) -> VatMove:
+    """A move with its world as that is called now."""
+    home = move.where.removeprefix(_WORLD) if move.where.startswith(_WORLD) else ""
+    return replace(move, home=home, where=wire.home_called(home)) if home else move

@@ -174,10 +174,22 @@ class Wire:
 
     def world_called(self, uri: str) -> str:
         """A world by its petname, or by the beginning of its designator."""
-        named = uri.removeprefix("ocapn://").partition("?")[0].partition("/")[0].rpartition(".")[0]
+        named = _designator(uri)
         if not named:
             return _SOME_WORLD
         return f"world {self.petname(named) or one_line(named[:_SHORT], 40)}"
+
+    def home(self, vref: str) -> str:
+        """The beginning of the designator of an object's world; empty if nobody knows."""
+        row = self._row(f"o.{vref}") or {}
+        session = self._row(f"s.{row.get('conn')}") or {}
+        found = session.get("peer") or row.get("uri")
+        return one_line(_designator(found)[:_SHORT], 40) if isinstance(found, str) else ""
+
+    def home_called(self, home: str) -> str:
+        """A world by its petname, or by what `home` says of it."""
+        named = (name for key, name in self._petnames.items() if home and key.startswith(home))
+        return f"world {next(named, home)}" if home else _SOME_WORLD
 
     def petname(self, designator: str) -> str | None:
         """What the user calls the world of a designator; None for nothing."""
@@ -220,6 +232,11 @@ def called_by_others(wire: Wire, came: set[int], record: Record) -> bool:
         came.add(record.number)
         return False
     return isinstance(record.event, Send) and record.sender in came and wire.vat not in record.transcripts
+
+
+def _designator(uri: str) -> str:
+    """The designator in the locator of a world, or in a string of an object there."""
+    return uri.removeprefix("ocapn://").partition("?")[0].partition("/")[0].rpartition(".")[0]
 
 
 def _text(kept: CapData) -> str | None:
