@@ -64,7 +64,15 @@ class VatMove:
     home: str = ""
 
     def goes_to(self, designator: str) -> bool:
-        """Whether the world of a designator is the one to which it has gone or goes."""
+        """Whether the world of a designator is the one to which it has gone or goes.
+
+        Args:
+            designator: the one in the world's locator.
+        Example:
+            >>> move = VatMove("bank", "v2", "world mum", False, home="a4vfqaqizmbp")
+            >>> move.goes_to("a4vfqaqizmbp5xk7"), move.goes_to("zzzz")
+            (True, False)
+        """
         return self.home != "" and designator.startswith(self.home)
 
     @property
