@@ -119,6 +119,6 @@ def pump(side: Side) -> list[tuple[int, int]]:
     side.session.settle()
     line, found = side.world.net._line, []
     while side.world.net.pump() or side.world.net.wait(0.1):
-        now = len(line.below("net.g.")), len(line.below("net.v."))
+        now = len(list(line.below("net.g."))), len(list(line.below("net.v.")))
         found += [now] if now not in found[-1:] else []
     return [each for at, each in enumerate(found) if at or any(each)]
