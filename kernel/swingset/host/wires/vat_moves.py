@@ -72,6 +72,8 @@ class VatMove:
             >>> move = VatMove("bank", "v2", "world mum", False, home="a4vfqaqizmbp")
             >>> move.goes_to("a4vfqaqizmbp5xk7"), move.goes_to("zzzz")
             (True, False)
+        Source:
+            Ours.
         """
         return self.home != "" and designator.startswith(self.home)
 
