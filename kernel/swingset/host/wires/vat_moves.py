@@ -68,12 +68,12 @@ class VatMove:
 
         Args:
             designator: the one in the world's locator.
-        Example:
-            >>> move = VatMove("bank", "v2", "world mum", False, home="a4vfqaqizmbp")
-            >>> move.goes_to("a4vfqaqizmbp5xk7"), move.goes_to("zzzz")
-            (True, False)
         Source:
             Ours.
+        Example:
+            >>> move = swingset.VatMove("bank", "v2", "world mum", False, home="a4vfqaqizmbp")
+            >>> move.goes_to("a4vfqaqizmbp5xk7"), move.goes_to("zzzz")
+            (True, False)
         """
         return self.home != "" and designator.startswith(self.home)
 
